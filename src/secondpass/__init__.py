@@ -1,0 +1,75 @@
+"""The second pass of search: put the best of your candidates on top.
+
+The public names, and nothing else. Each is imported when it is first used, so that `import secondpass` stays cheap and
+loads no numpy, no onnxruntime and no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from secondpass.errors import (
+        DeadlineExceeded,
+        HostedAPIError,
+        InputError,
+        MissingExtra,
+        ModelError,
+        ModelLoadError,
+        Overloaded,
+        SecondpassError,
+        ServiceError,
+        Unauthorized,
+        UnknownModel,
+        UntrainedHead,
+    )
+    from secondpass.ranking.load import load
+    from secondpass.ranking.reranker import Reranker
+    from secondpass.text.encode import Limits
+    from secondpass.types import Document, Hit, Ranking
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DeadlineExceeded",
+    "Document",
+    "Hit",
+    "HostedAPIError",
+    "InputError",
+    "Limits",
+    "MissingExtra",
+    "ModelError",
+    "ModelLoadError",
+    "Overloaded",
+    "Ranking",
+    "Reranker",
+    "SecondpassError",
+    "ServiceError",
+    "Unauthorized",
+    "UnknownModel",
+    "UntrainedHead",
+    "__version__",
+    "load",
+]
+
+_HOMES = {
+    "Document": "types",
+    "Hit": "types",
+    "Limits": "text.encode",
+    "Ranking": "types",
+    "Reranker": "ranking.reranker",
+    "load": "ranking.load",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'secondpass' has no attribute {name!r}")
+    value: object = getattr(import_module(f"secondpass.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

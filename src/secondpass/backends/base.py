@@ -1,0 +1,71 @@
+"""The whole contract of a backend: named tensors in, named tensors out.
+
+A backend knows how a graph is computed and nothing of queries and documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secondpass.errors import InputError
+
+Tensors = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do on this machine, and why it was set up so.
+
+    `streams`: forward passes that may run at the same time from different threads, each on one core.
+    `precision`: what matrix products outside int8 weights are computed in ("fp32" or "bf16").
+    `reason`: one line for a person (`secondpass doctor`).
+    """
+
+    name: str
+    version: str
+    streams: int
+    precision: str
+    reason: str
+
+
+class Graph(Protocol):
+    """One loaded ONNX graph. `run` may be called from several threads at once."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]: ...
+    @property
+    def outputs(self) -> tuple[str, ...]: ...
+
+    def run(self, tensors: Tensors) -> dict[str, NDArray[np.float32]]:
+        """Compute every output from the tensors named in `inputs`; others are ignored.
+
+        Returned arrays are the caller's. Raises `InputError` where an input is missing, `ModelError` after `close`.
+        """
+
+    def close(self) -> None: ...
+
+
+class Backend(Protocol):
+    """Loads graphs. Stateless but for its settings, so it survives a fork; graphs do not and are loaded again."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def load(self, path: Path) -> Graph:
+        """Load an ONNX file. Raises `ModelLoadError` naming the file and the reason."""
+
+
+def named(tensors: Tensors, inputs: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
+    """Those of `tensors` that a graph with these `inputs` reads. Raises `InputError` naming what is missing."""
+    missing = [name for name in inputs if name not in tensors]
+    if missing:
+        raise InputError(
+            f"Given {', '.join(tensors) or 'no tensor'}, but the graph also reads {', '.join(missing)}: add it."
+        )
+    return {name: tensors[name] for name in inputs}

@@ -1,0 +1,163 @@
+"""Computes ONNX graphs with OpenVINO, one core a forward pass, in bf16 where the processor has it.
+
+Knows compiled models and infer requests; nothing of what the tensors mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secondpass.backends.base import Capabilities, Tensors, named
+from secondpass.backends.machine import Machine, machine, versions
+from secondpass.backends.onnx import stream_count
+from secondpass.errors import MissingExtra, ModelError, ModelLoadError
+
+if TYPE_CHECKING:
+    import openvino
+
+Precision = Literal["auto", "fp32", "bf16"]
+_DEVICE = "CPU"
+# How many compiled primitives a stream keeps. One is made for every operator and input shape: the default of 5,000
+# holds on to hundreds of MB once every length has been met, and making one again takes well under a millisecond.
+_CACHED_PRIMITIVES = 64
+
+
+class OpenVinoBackend:
+    """OpenVINO on the CPU: `streams` forward passes at once, each on one core (None: one a usable core).
+
+    `precision` "auto" multiplies in bf16 where the processor does so in hardware, "fp32" never does, "bf16" always.
+    `why` it was taken goes into `capabilities.reason`. Raises `MissingExtra` where openvino is not installed.
+    """
+
+    def __init__(self, streams: int | None = None, precision: Precision = "auto", *, why: str = "") -> None:
+        here = machine()
+        count = stream_count(streams, here.cores)
+        half, because = _half(precision, here)
+        self._capabilities = Capabilities(
+            name="openvino",
+            version=versions().get("openvino", "unknown"),
+            streams=count,
+            precision="bf16" if half else "fp32",
+            reason=f"openvino, {count} single-threaded streams on {here.cores} usable cores, {because}"
+            + (why and f"; {why}"),
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def load(self, path: Path) -> OpenVinoGraph:
+        """Load an ONNX file. Raises `ModelLoadError` naming the file and the reason."""
+        if not path.is_file():
+            raise ModelLoadError(f"{path} is not there. Give the path of an ONNX file.")
+        return OpenVinoGraph(partial(_compile, path, self._capabilities))
+
+
+class OpenVinoGraph:
+    """One compiled model; `run` may be called from several threads at once, each takes an infer request from a pool.
+
+    After a fork the child compiles its own: the threads of its parent's are not there, and waiting for them never ends.
+    """
+
+    def __init__(self, compile_model: Callable[[], openvino.CompiledModel]) -> None:
+        self._compile = compile_model
+        self._lock = Lock()
+        self._closed = False
+        compiled = self._start()
+        self._inputs = tuple(each.any_name for each in compiled.inputs)
+        self._outputs = tuple(each.any_name for each in compiled.outputs)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self._inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._outputs
+
+    def run(self, tensors: Tensors) -> dict[str, NDArray[np.float32]]:
+        """Compute every output. Raises `InputError` where an input is missing, `ModelError` after `close`."""
+        read = named(tensors, self._inputs)
+        idle, request = self._request()
+        request.infer(read, share_inputs=True)
+        # The request writes its next run into the same arrays, so the caller gets copies.
+        computed = {name: np.array(request.get_output_tensor(i).data) for i, name in enumerate(self._outputs)}
+        idle.put(request)
+        return computed
+
+    def close(self) -> None:
+        """Give the memory back; runs that are under way finish."""
+        with self._lock:
+            self._closed = True
+            self._forget()
+
+    def _request(self) -> tuple[SimpleQueue[openvino.InferRequest], openvino.InferRequest]:
+        with self._lock:
+            if self._closed or self._compiled is None:
+                raise ModelError("This graph is closed. Load it again.")
+            compiled, idle = self._compiled, self._idle
+            if self._process != os.getpid():
+                self._forget()
+                compiled, idle = self._start(), self._idle
+        try:
+            return idle, idle.get_nowait()
+        except Empty:
+            return idle, compiled.create_infer_request()
+
+    def _start(self) -> openvino.CompiledModel:
+        self._process = os.getpid()
+        self._idle: SimpleQueue[openvino.InferRequest] = SimpleQueue()
+        self._compiled: openvino.CompiledModel | None = self._compile()
+        return self._compiled
+
+    def _forget(self) -> None:
+        if self._process != os.getpid():
+            # Even to destroy the parent's would wait for its threads.
+            _LEFT_BY_PARENTS.append((self._compiled, self._idle))
+        self._compiled, self._idle = None, SimpleQueue()
+
+
+_LEFT_BY_PARENTS: list[object] = []
+
+
+def _half(precision: Precision, here: Machine) -> tuple[bool, str]:
+    """Whether to multiply in bf16, and why."""
+    capable = "BF16" in _core().get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES")
+    if precision != "auto":
+        return precision == "bf16", f"{precision} as asked"
+    # The device says it is capable wherever there is AVX-512, but without the instructions bf16 is emulated, slowly.
+    able = capable and here.bf16
+    return able, "bf16 in hardware" if able else "fp32, no bf16 in hardware"
+
+
+def _compile(path: Path, capabilities: Capabilities) -> openvino.CompiledModel:
+    options = {
+        "INFERENCE_PRECISION_HINT": "bf16" if capabilities.precision == "bf16" else "f32",
+        "NUM_STREAMS": str(capabilities.streams),
+        "INFERENCE_NUM_THREADS": str(capabilities.streams),
+        "CPU_RUNTIME_CACHE_CAPACITY": str(_CACHED_PRIMITIVES),
+    }
+    try:
+        return _core().compile_model(path, _DEVICE, options)
+    except RuntimeError as error:
+        # OpenVINO raises nothing more exact for a file that it cannot read.
+        raise ModelLoadError(f"{path} cannot be read by openvino: {error} Export or fetch the model again.") from error
+
+
+@cache
+def _core() -> openvino.Core:
+    """One core for the process: each would load its own copy of the device's plugin."""
+    try:
+        import openvino
+    except ImportError as error:
+        raise MissingExtra("The OpenVINO backend", "openvino") from error
+    return openvino.Core()

@@ -1,0 +1,98 @@
+"""`secondpass rank`: documents from files or stdin, best first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from secondpass.cli import options, output, source
+from secondpass.types import Document
+
+if TYPE_CHECKING:
+    from secondpass.types import Ranking
+
+
+def rank(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to rank for.", show_default=False)],
+    files: options.Files = None,
+    model: Annotated[str, typer.Option(help="A built-in model, a folder or a hub id.")] = "embedded",
+    top: Annotated[int | None, typer.Option(min=1, help="Show the best N.", show_default=False)] = None,
+    min_score: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Show scores from here up.", show_default=False)
+    ] = None,
+    instruction: Annotated[str | None, typer.Option(help="What to prefer, in words.", show_default=False)] = None,
+    file_format: options.FileFormat = None,
+    text_field: options.TextField = None,
+    id_field: options.IdField = None,
+    title_field: options.TitleField = None,
+    field: Annotated[list[str] | None, typer.Option(help="Read this field too; may be repeated.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="The longest input to read. [default: the model's own limit]")
+    ] = None,
+    policy: Annotated[
+        options.Policy, typer.Option(help="What to do with a longer one: cut its end, read it in chunks, or refuse it.")
+    ] = "truncate",
+    backend: options.Backend = "auto",
+    precision: options.Precision = "auto",
+    revision: options.Revision = None,
+    as_json: options.AsJson = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
+) -> None:
+    """Rank documents for a query."""
+    candidates = source.read(files or [], source.Fields(text_field, id_field, title_field), file_format)
+    import secondpass
+
+    with secondpass.load(
+        model, backend=backend, precision=precision, revision=revision, policy=policy, max_tokens=max_tokens
+    ) as reranker:
+        ranking = reranker.rank(
+            query,
+            [candidate.document for candidate in candidates],
+            instruction=instruction,
+            top_n=top,
+            min_score=min_score,
+            fields=tuple(field or ()),
+        )
+    if as_json:
+        output.write_json(_as_json(ranking, candidates))
+    else:
+        _show(ranking, candidates, explain=explain)
+    _warn(ranking, policy)
+
+
+def _as_json(ranking: Ranking, candidates: list[source.Candidate]) -> dict[str, Any]:
+    hits = [{**hit.to_dict(), "source": candidates[hit.index].place} for hit in ranking]
+    return {**ranking.to_dict(), "hits": hits}
+
+
+def _show(ranking: Ranking, candidates: list[source.Candidate], *, explain: bool) -> None:
+    columns = {"rank": list(map(str, range(1, len(ranking) + 1))), "score": [f"{hit.score:.4f}" for hit in ranking]}
+    if explain:
+        columns |= _explained(ranking)
+    columns["id"] = [hit.id if hit.id is not None else candidates[hit.index].place for hit in ranking]
+    titles = [hit.document.title or "" if isinstance(hit.document, Document) else "" for hit in ranking]
+    if any(titles):
+        columns["title"] = titles
+    columns["text"] = [hit.text for hit in ranking]
+    rows = list(zip(*columns.values(), strict=True))
+    output.write_table(list(columns), rows, title=f"{ranking.query} · {ranking.model}", snippet=True)
+
+
+def _explained(ranking: Ranking) -> dict[str, list[str]]:
+    """What was read of each document, and each signal that moved a logit."""
+    columns = {
+        "logit": [f"{hit.logit:.4f}" for hit in ranking],
+        "tokens": [str(hit.tokens) for hit in ranking],
+        "cut": ["yes" if hit.truncated else "no" for hit in ranking],
+        "chunks": [str(hit.chunks) for hit in ranking],
+    }
+    for name in dict.fromkeys(name for hit in ranking for name in hit.signals):
+        columns[name] = [f"{hit.signals[name]:+.4f}" if name in hit.signals else "" for hit in ranking]
+    return columns
+
+
+def _warn(ranking: Ranking, policy: str) -> None:
+    cut = sum(hit.truncated for hit in ranking)
+    if cut and policy == "truncate":
+        output.note(f"{cut} of {len(ranking)} documents are longer than was read; --policy chunk reads them whole.")

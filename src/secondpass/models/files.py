@@ -1,0 +1,299 @@
+"""Finding a checkpoint's files: a local folder, or a hub id through the hub's own cache.
+
+Knows names, folders and the hub; nothing of what the files mean. Takes ONNX graphs, JSON and tokenizers, never code and
+never pickled weights. A model that was fetched before is read from the cache without asking the network; `pull` asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from secondpass.errors import ModelLoadError, UnknownModel
+from secondpass.models.catalog import built_in, suggestion
+from secondpass.models.variants import MARKER, STATIC, Choice, choose_variant, machine_features, onnx_files
+
+CONFIG_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    MARKER,
+)
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".h5", ".msgpack")
+_DYNAMIC = b"DynamicQuantizeLinear"  # the operator that takes an activation's scale from the batch at hand
+_EDGE = 1024 * 1024  # bytes at either end of a graph that its digest reads
+_TIMEOUT = 10.0  # seconds to wait for the hub's first answer
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+
+Name = str | os.PathLike[str]
+Accept = Callable[[Path], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a model's files lie: its folder, the ONNX graph chosen, why, and the hub's commit if it came from there."""
+
+    name: str
+    folder: Path
+    graph: Path
+    precision: str
+    reason: str
+    commit: str | None = None
+
+    @property
+    def version(self) -> str:
+        """What the weights are: the hub's commit, or a digest of the graph, with the graph's file name."""
+        return f"{self.commit or digest(self.graph)}:{self.graph.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What `pull` fetched: the checkpoint's folder and the bytes that its files take there."""
+
+    folder: Path
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.folder} ({self.size / 1e6:.1f} MB)"
+
+
+def resolve(
+    name: Name,
+    *,
+    precision: str = "auto",
+    revision: str | None = None,
+    cache_dir: Path | None = None,
+    accept: Accept | None = None,
+) -> Checkpoint:
+    """Find a checkpoint's files.
+
+    A path, or a string that starts with `.`, `/`, `~` or a drive, is a folder. Anything else is a hub id: it is read
+    from the hub's cache if it was fetched before, else fetched; HF_HUB_OFFLINE=1 forbids that. `revision` pins its
+    branch, tag or commit. `accept` is called with the folder as soon as the JSON files are in it, before the graph is
+    fetched, and may raise. Raises `UnknownModel` where there is no such folder or hub id, `ModelLoadError` where it
+    has no graph that can be read, `InputError` for an unknown precision.
+    """
+    if is_local(name):
+        return _local(name, precision, accept)
+    hub_id = _checked(str(name))
+    cached = _cached(hub_id, revision, cache_dir)
+    if cached is not None:
+        try:
+            return _checkpoint(hub_id, cached, precision, accept, commit=cached.name)
+        except ModelLoadError:
+            if _offline():
+                raise  # else the hub may have the file that is missing here
+    if _offline():
+        raise UnknownModel(
+            f"{hub_id}{_at(revision)} is not in the hub's cache, and HF_HUB_OFFLINE forbids to fetch it. Run "
+            f"`secondpass pull {hub_id}` where there is a network.{_hint(hub_id)}"
+        )
+    return _fetch(hub_id, precision, revision, cache_dir, accept)
+
+
+def pull(name: Name, *, precision: str = "auto", revision: str | None = None, cache_dir: Path | None = None) -> Pulled:
+    """Fetch a hub model ahead of its use, or bring it up to date; a local folder is only checked and measured.
+
+    Raises as `resolve` does.
+    """
+    if is_local(name):
+        checkpoint = _local(name, precision, None)
+    else:
+        hub_id = _checked(str(name))
+        if _offline():
+            raise ModelLoadError(f"{hub_id} cannot be fetched while HF_HUB_OFFLINE is set; unset it.")
+        checkpoint = _fetch(hub_id, precision, revision, cache_dir, None)
+    taken = [checkpoint.folder / file for file in CONFIG_FILES]
+    taken += [checkpoint.graph, *_external(checkpoint.graph)]
+    return Pulled(checkpoint.folder, sum(path.stat().st_size for path in taken if path.is_file()))
+
+
+def is_local(name: Name) -> bool:
+    """Whether `name` means a folder rather than a hub id or a built-in model."""
+    return not isinstance(name, str) or name.startswith((".", "/", "~", "\\")) or _DRIVE.match(name) is not None
+
+
+def digest(graph: Path) -> str:
+    """A name for a graph's content: its size and both ends, and the sizes of the weights that lie beside it."""
+    found = hashlib.sha256()
+    size = graph.stat().st_size
+    found.update(str([size, *(path.stat().st_size for path in _external(graph))]).encode())
+    with graph.open("rb") as file:
+        found.update(file.read(_EDGE))
+        file.seek(max(0, size - _EDGE))
+        found.update(file.read(_EDGE))
+    return f"sha256-{found.hexdigest()[:16]}"
+
+
+def takes_scales_per_batch(graph: Path) -> bool:
+    """Whether a graph quantises activations by the batch at hand, so that a pair's logit depends on its neighbours."""
+    if graph.stat().st_size == 0:
+        return False
+    with graph.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(_DYNAMIC) >= 0
+
+
+def _local(name: Name, precision: str, accept: Accept | None) -> Checkpoint:
+    folder = Path(name).expanduser()
+    if folder.is_file():
+        raise ModelLoadError(
+            f"{folder} is a file. Name the folder that holds config.json, tokenizer.json and onnx/model.onnx."
+        )
+    if not folder.is_dir():
+        raise UnknownModel(f"There is no folder {folder} (looked in {Path.cwd()}). A hub id is written owner/name.")
+    return _checkpoint(str(name), folder, precision, accept, commit=None)
+
+
+def _checkpoint(name: str, folder: Path, precision: str, accept: Accept | None, *, commit: str | None) -> Checkpoint:
+    """Choose among the graphs that are there, and look into a quantised one."""
+    files = _files(folder)
+    if accept is not None and "config.json" in files:
+        accept(folder)
+    _require_files(name, files)
+    static = MARKER in files if commit else any(_is_static(folder / file) for file in onnx_files(files))
+    choice = choose_variant(name, files, precision, static=static, features=machine_features())
+    graph = folder / choice.file
+    return Checkpoint(name, folder, graph, choice.precision, _inspected(graph, choice, static), commit)
+
+
+def _is_static(graph: Path) -> bool:
+    return graph.name == STATIC and not takes_scales_per_batch(graph)
+
+
+def _inspected(graph: Path, choice: Choice, static: bool) -> str:
+    """The choice's reason, completed by what an int8 graph turns out to do with its activations."""
+    if choice.precision != "int8" or not takes_scales_per_batch(graph):
+        return choice.reason
+    if static and graph.name == STATIC:
+        raise ModelLoadError(
+            f"{graph} has {MARKER} beside it, which says that its scales are static, yet it holds {_DYNAMIC.decode()} "
+            "operators. Quantise it again, or remove the marker and pass precision='int8'."
+        )
+    return f"{choice.reason}; its activation scales are taken from each batch, so a score may depend on its neighbours"
+
+
+def _require_files(name: str, files: Sequence[str]) -> None:
+    """Say what is missing: a JSON file, the conversion to a graph, or the weights themselves."""
+    missing = [file for file in ("config.json", "tokenizer.json") if file not in files]
+    if onnx_files(files) and not missing:
+        return
+    if onnx_files(files):
+        raise ModelLoadError(
+            f"{name} has no {' and no '.join(missing)}. Save the whole model there, with a fast tokenizer: "
+            "AutoTokenizer.from_pretrained(...).save_pretrained(DIR)."
+        )
+    weights = sorted(file for file in files if file.endswith(_WEIGHTS))
+    if not weights:
+        there = ", ".join(sorted(files)[:8]) or "nothing"
+        raise ModelLoadError(
+            f"{name} has no weights: there is no onnx/*.onnx, only {there}. Name a folder or a hub id that has "
+            "onnx/model.onnx."
+        )
+    raise ModelLoadError(
+        f"{name} has no onnx/*.onnx, only {', '.join(weights[:4])}, which this version does not read. Export it once: "
+        f"`optimum-cli export onnx --model {name} --task text-classification DIR`, or sentence-transformers' "
+        f"CrossEncoder({name!r}, backend='onnx').save_pretrained('DIR'); then load the folder DIR."
+    )
+
+
+def _files(folder: Path) -> list[str]:
+    """Every file of a checkpoint's folder and of the folders in it, as relative paths with `/`."""
+    paths = [*folder.glob("*"), *folder.glob("*/*")]
+    return sorted(path.relative_to(folder).as_posix() for path in paths if path.is_file())
+
+
+def _external(graph: Path) -> list[Path]:
+    """The files in which a graph of more than 2 GB keeps its weights: model.onnx_data, model.onnx.data."""
+    return sorted(graph.parent.glob(f"{graph.name}?data*"))
+
+
+def _checked(hub_id: str) -> str:
+    """`hub_id` if it has the form of one. Raises `ModelLoadError` for a built-in model, else `UnknownModel`."""
+    if hub_id in built_in():
+        raise ModelLoadError(
+            f"{hub_id} is built in: it came with the package and has no files to fetch. Load it as it is."
+        )
+    if _HUB_ID.fullmatch(hub_id) and len(hub_id) <= 96 and "--" not in hub_id and ".." not in hub_id:
+        return hub_id
+    raise UnknownModel(
+        f"There is no model {hub_id!r}: built in are 'embedded' and 'bm25', a folder starts with '.' or '/', and a hub "
+        f"id is written owner/name.{_hint(hub_id)}"
+    )
+
+
+def _hint(name: str) -> str:
+    """A sentence with what was perhaps meant, or nothing."""
+    if Path(name).is_dir():
+        return f" There is a folder of that name here: write ./{name}."
+    near = suggestion(name)
+    return f" Did you mean {near!r}?" if near and near != name else ""
+
+
+def _at(revision: str | None) -> str:
+    return f" at revision {revision!r}" if revision else ""
+
+
+def _offline() -> bool:
+    flags = (os.environ.get("HF_HUB_OFFLINE"), os.environ.get("TRANSFORMERS_OFFLINE"))
+    return any(flag and flag.upper() in ("1", "ON", "YES", "TRUE") for flag in flags)
+
+
+def _cached(hub_id: str, revision: str | None, cache_dir: Path | None) -> Path | None:
+    """The snapshot's folder in the hub's cache, if its config.json was ever fetched."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(hub_id, "config.json", cache_dir=cache_dir, revision=revision)
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def _fetch(
+    hub_id: str, precision: str, revision: str | None, cache_dir: Path | None, accept: Accept | None
+) -> Checkpoint:
+    """Fetch the JSON files, choose among the graphs that the hub lists, and fetch that one alone."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of whichever HTTP library it uses
+
+    def download(patterns: Sequence[str]) -> Path:
+        return Path(snapshot_download(hub_id, revision=revision, cache_dir=cache_dir, allow_patterns=list(patterns)))
+
+    try:
+        listed = HfApi().model_info(hub_id, revision=revision, timeout=_TIMEOUT).siblings or []
+        files = [sibling.rfilename for sibling in listed]
+        folder = download(CONFIG_FILES)
+        if accept is not None and "config.json" in files:
+            accept(folder)
+        _require_files(hub_id, files)
+        static = MARKER in files
+        choice = choose_variant(hub_id, files, precision, static=static, features=machine_features())
+        folder = download([*CONFIG_FILES, choice.file, f"{choice.file}?data*"])
+    except (OSError, HTTPError) as error:
+        raise _unreachable(hub_id, revision, error) from error
+    graph = folder / choice.file
+    return Checkpoint(hub_id, folder, graph, choice.precision, _inspected(graph, choice, static), folder.name)
+
+
+def _unreachable(hub_id: str, revision: str | None, error: Exception) -> UnknownModel | ModelLoadError:
+    """What a refusal of the hub, or of the network, means for the caller."""
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        return ModelLoadError(f"{hub_id} is gated: accept its terms on the hub, run `hf auth login`, and try again.")
+    if isinstance(error, RevisionNotFoundError):
+        return UnknownModel(f"{hub_id} has no revision {revision!r}; give one of its branches, tags or commits.")
+    if isinstance(error, RepositoryNotFoundError):
+        return UnknownModel(f"The hub has no model {hub_id!r}, or it is private (`hf auth login`).{_hint(hub_id)}")
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return UnknownModel(
+        f"{hub_id}{_at(revision)} is not wholly in the hub's cache, and the hub cannot be reached ({reason}). Run "
+        f"`secondpass pull {hub_id}` where there is a network.{_hint(hub_id)}"
+    )

@@ -1,0 +1,237 @@
+"""Cross-encoders: query and document read together, one logit a pair.
+
+One driver for BERT, ELECTRA, RoBERTa, XLM-R, DeBERTa-v2 and ModernBERT: what differs between them is data, their
+`PairRecipe`. Knows nothing of how a graph is computed, nor of batching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secondpass.backends.base import Backend, Graph
+from secondpass.backends.choose import choose
+from secondpass.errors import InputError, ModelError, ModelLoadError, UntrainedHead
+from secondpass.models.files import Checkpoint, Name, resolve
+from secondpass.models.recipe import check_head, head_modules, read_recipe
+from secondpass.models.scorer import Activation, Declared, Piece, Reading
+from secondpass.text.encode import Limits, TextEncoder, cut, reference_cut
+from secondpass.text.render import RENDERER
+
+RECIPE_VERSION = "pair@1"
+_ENDLESS = 10**9  # tokens; the limit of models that have none
+_MULTIPLE = 8  # lengths are padded to a multiple of it, so that kernels see few shapes
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # a graph reads those of them that it has
+_OUTPUT = "logits"
+
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PairTokens:
+    """One pair's tokens: everything before the document (shared by all documents of a query), and the document's."""
+
+    head: Ids
+    head_types: Ids
+    document: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.head) + len(self.document)
+
+
+def load_pair(
+    name: Name,
+    *,
+    backend: str = "auto",
+    precision: str = "auto",
+    streams: int | None = None,
+    revision: str | None = None,
+    cache_dir: Path | None = None,
+) -> PairModel:
+    """Load a cross-encoder from a folder or a hub id.
+
+    Raises `UnknownModel`, `UntrainedHead`, `ModelLoadError`, and what `choose` does for a backend that there is not.
+    """
+    checkpoint = resolve(name, precision=precision, revision=revision, cache_dir=cache_dir, accept=check_head)
+    return PairModel(checkpoint, choose(backend, precision, streams))
+
+
+class PairModel:
+    """A `PairScorer` over one ONNX graph. What the checkpoint's files and the backend say is read once, here."""
+
+    def __init__(self, checkpoint: Checkpoint, backend: Backend) -> None:
+        check_head(checkpoint.folder)
+        self.checkpoint = checkpoint
+        self._recipe = read_recipe(checkpoint.folder)
+        self._encoder = TextEncoder.from_file(checkpoint.folder / "tokenizer.json")
+        self._after = np.array([token for token, _ in self._recipe.template.after], dtype=np.int64)
+        self._after_types = np.array([kind for _, kind in self._recipe.template.after], dtype=np.int64)
+        self._backend = backend
+        self._graph = backend.load(checkpoint.graph)
+        try:
+            labels = self._labels()
+        except ModelError:
+            self.close()
+            raise
+        self._declared = self._declare(labels)
+
+    @property
+    def declared(self) -> Declared:
+        return self._declared
+
+    def read(self, query: str, instruction: str | None, limits: Limits) -> Callable[[Sequence[str]], list[Reading]]:
+        """Prepare a query, and return what prepares documents for it (see `PairScorer.read`).
+
+        An instruction is put before the query with one space between them, as FlagEmbedding's "{}{}" gives it for an
+        instruction that ends in one. `max_tokens` beyond what the model can read is brought down to that. With
+        `truncation="reference"` and policy "truncate" the longer of query and document is cut first. Raises
+        `InputError` where the query leaves no room for a single token.
+        """
+        (found,) = self._encoder.ids([join(instruction, query)])
+        ids = np.array(found, dtype=np.int64)
+        head = self._head(ids)
+        longest = min((limit for limit in (limits.max_tokens, self._declared.max_tokens) if limit), default=_ENDLESS)
+        room = longest - self._recipe.template.special_tokens
+        if limits.truncation == "reference" and limits.policy == "truncate":
+            return lambda texts: [self._read_reference(ids, head, doc, room) for doc in self._encoder.ids(texts)]
+        free = room - len(ids)
+        if free < 1:
+            raise _no_room(len(ids), self._recipe.template.special_tokens, longest)
+        return lambda texts: [self._read_document(head, doc, free, limits) for doc in self._encoder.ids(texts)]
+
+    def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
+        """One logit a piece, float32, shape (len(pieces),); two labels give the log-probability of the second."""
+        if not pieces:
+            return np.zeros(0, dtype=np.float32)
+        return _one_logit(self._run([piece.inputs for piece in pieces]))
+
+    def close(self) -> None:
+        """Free the graph; `logits` raises `ModelError` afterwards. Closing twice does nothing."""
+        self._graph.close()
+
+    def _declare(self, labels: int) -> Declared:
+        backend = self._backend.capabilities
+        default: Activation = "sigmoid" if labels == 1 else "identity"
+        version = (self.checkpoint.version, RECIPE_VERSION, f"renderer@{RENDERER}", backend.precision)
+        return Declared(
+            name=self.checkpoint.name,
+            version=" ".join(version),
+            renderer=RENDERER,
+            max_tokens=self._recipe.max_tokens,
+            activation=(self._recipe.activation or default) if labels == 1 else default,
+            instructions="joined",
+        )
+
+    def _labels(self) -> int:
+        """How many labels the graph gives, from its output for an empty pair. Raises where it scores no pairs."""
+        _require_pair_graph(self.checkpoint, self._graph)
+        empty = _piece(self._head(np.zeros(0, dtype=np.int64)), (), len(self._after))
+        labels = self._run([empty.inputs]).shape[1]
+        if labels not in (1, 2):
+            raise ModelLoadError(
+                f"{self.checkpoint.folder} gives {labels} labels a pair, where 1 (a score) or 2 (irrelevant, relevant) "
+                "are expected: it classifies, it does not rank. Choose a cross-encoder that was trained to rank."
+            )
+        return int(labels)
+
+    def _head(self, query: Ids) -> tuple[Ids, Ids]:
+        """Ids and segment types of all that stands before the document."""
+        template = self._recipe.template
+        before = np.array(template.before, dtype=np.int64).reshape(-1, 2)
+        between = np.array(template.between, dtype=np.int64).reshape(-1, 2)
+        types = np.full(len(query), template.query_type, dtype=np.int64)
+        return (
+            np.concatenate((before[:, 0], query, between[:, 0])),
+            np.concatenate((before[:, 1], types, between[:, 1])),
+        )
+
+    def _read_document(self, head: tuple[Ids, Ids], tokens: Sequence[int], free: int, limits: Limits) -> Reading:
+        spans = cut(len(tokens), free, limits)
+        pieces = tuple(_piece(head, tokens[span], len(self._after)) for span in spans)
+        return Reading(pieces, len(tokens), spans[-1].stop < len(tokens))
+
+    def _read_reference(self, query: Ids, head: tuple[Ids, Ids], tokens: Sequence[int], room: int) -> Reading:
+        kept_query, kept = reference_cut(len(query), len(tokens), room)
+        if kept_query < len(query):
+            head = self._head(query[:kept_query])
+        piece = _piece(head, tokens[:kept], len(self._after))
+        return Reading((piece,), len(tokens), kept < len(tokens) or kept_query < len(query))
+
+    def _run(self, pairs: Sequence[PairTokens]) -> NDArray[np.float32]:
+        """The graph's output for pairs padded on the right, shape (len(pairs), labels)."""
+        tail = len(self._after)
+        length = self._padded(max(map(len, pairs)) + tail)
+        ids = np.full((len(pairs), length), self._recipe.pad_id, dtype=np.int64)
+        types = np.zeros_like(ids)
+        mask = np.zeros_like(ids)
+        for row, pair in enumerate(pairs):
+            start, end = len(pair.head), len(pair)
+            ids[row, :start], ids[row, start:end], ids[row, end : end + tail] = pair.head, pair.document, self._after
+            types[row, :start], types[row, start:end] = pair.head_types, self._recipe.template.document_type
+            types[row, end : end + tail] = self._after_types
+            mask[row, : end + tail] = 1
+        tensors = dict(zip(_INPUTS, (ids, mask, types), strict=True))
+        return self._graph.run(tensors)[_OUTPUT].astype(np.float32, copy=False).reshape(len(pairs), -1)
+
+    def _padded(self, length: int) -> int:
+        """`length` rounded up, but not past the model's last position."""
+        rounded = round_up(length)
+        limit = self._recipe.max_tokens
+        return rounded if limit is None else max(length, min(rounded, limit))
+
+
+def join(instruction: str | None, query: str) -> str:
+    """A query with its instruction before it, one space between; a blank instruction is none."""
+    return f"{instruction.rstrip()} {query}" if instruction and instruction.strip() else query
+
+
+def round_up(length: int) -> int:
+    """The next multiple of 8."""
+    return -(-length // _MULTIPLE) * _MULTIPLE
+
+
+def _piece(head: tuple[Ids, Ids], document: Sequence[int], tail: int) -> Piece:
+    tokens = PairTokens(*head, np.array(document, dtype=np.int32))
+    return Piece(round_up(len(tokens) + tail), tokens)
+
+
+def _one_logit(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The score of each row: its one label, or of two the log softmax at "relevant", as monoBERT's authors do."""
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    other, relevant = logits[:, 0].astype(np.float64), logits[:, 1].astype(np.float64)
+    return (-np.logaddexp(0.0, other - relevant)).astype(np.float32)
+
+
+def _require_pair_graph(checkpoint: Checkpoint, graph: Graph) -> None:
+    """Refuse a graph that does not read pairs or has no head, by its inputs and outputs."""
+    unknown = [name for name in graph.inputs if name not in _INPUTS]
+    if unknown:
+        raise ModelLoadError(
+            f"{checkpoint.graph} reads {', '.join(unknown)}, which a cross-encoder is not given. Export it with the "
+            f"inputs {', '.join(_INPUTS)} alone."
+        )
+    if _OUTPUT in graph.outputs:
+        return
+    modules = head_modules(checkpoint.folder)
+    if modules:
+        raise ModelLoadError(
+            f"{checkpoint.folder} keeps its head in the sentence-transformers modules {', '.join(modules)}, which its "
+            f"ONNX graph lacks. Export the whole chain into one graph with an output {_OUTPUT!r}."
+        )
+    raise UntrainedHead(
+        f"{checkpoint.graph} gives {', '.join(graph.outputs)} and no {_OUTPUT!r}: it encodes texts and has no head to "
+        "score a pair with. Use a cross-encoder, such as cross-encoder/ms-marco-MiniLM-L6-v2."
+    )
+
+
+def _no_room(query: int, specials: int, longest: int) -> InputError:
+    return InputError(
+        f"The query (with its instruction) has {query} tokens and the model reads {longest}, {specials} of them "
+        "special, so none is left for a document. Shorten the query, raise max_tokens, choose a model that reads more, "
+        'or pass truncation="reference" to have the query cut too.'
+    )

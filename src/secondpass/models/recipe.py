@@ -1,0 +1,142 @@
+"""What a cross-encoder's JSON files say of how it is read: its template, its longest input, its scale.
+
+Knows the files that publishers write; nothing of graphs and backends. What they say goes before what the architecture
+suggests, in the order of sentence-transformers: config_sentence_transformers.json, then config.json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from secondpass.errors import ModelLoadError, UntrainedHead
+from secondpass.models.scorer import Activation
+from secondpass.models.template import PairTemplate, read_template
+
+_HEAD = "ForSequenceClassification"
+_ACTIVATIONS: Mapping[str, Activation] = {
+    "torch.nn.modules.linear.Identity": "identity",
+    "torch.nn.Identity": "identity",
+    "torch.nn.modules.activation.Sigmoid": "sigmoid",
+    "torch.nn.Sigmoid": "sigmoid",
+}
+# Their position ids start behind the padding id, so the table has that many rows that no token reaches.
+_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "data2vec-text", "mpnet"})
+# They read a prompt and answer at its last token: a classifier's name, but not a pair's layout.
+_DECODERS = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3"})
+_UNLIMITED = 10**9  # tokenizers without a limit write 10^30
+_HEAD_MODULES = ("Dense", "LogitScore")  # of sentence-transformers; they are not in the graph of the transformer
+
+
+@dataclass(frozen=True, slots=True)
+class PairRecipe:
+    """How pairs become inputs and outputs become logits.
+
+    `activation` is None where the files name none: a sigmoid for one label, as sentence-transformers has it.
+    """
+
+    template: PairTemplate
+    max_tokens: int | None
+    pad_id: int
+    activation: Activation | None
+
+
+def read_recipe(folder: Path) -> PairRecipe:
+    """Read a cross-encoder's folder. Raises `ModelLoadError` naming the file that cannot be read, or what it lacks."""
+    config = read_json(folder / "config.json")
+    tokenizer = read_json(folder / "tokenizer.json")
+    settings = read_json(folder / "tokenizer_config.json", optional=True)
+    return PairRecipe(
+        template=read_template(tokenizer),
+        max_tokens=_max_tokens(folder, config, settings),
+        pad_id=_pad_id(config, tokenizer, settings),
+        activation=_activation(folder, config),
+    )
+
+
+def check_head(folder: Path) -> None:
+    """Refuse a checkpoint that was not trained to score pairs, by what its config.json says.
+
+    Raises `UntrainedHead` where the architecture has no classifier, `ModelLoadError` where it is of another family.
+    """
+    config = read_json(folder / "config.json")
+    architecture = next(iter(config.get("architectures") or ()), "")
+    if config.get("model_type") in _DECODERS:
+        raise ModelLoadError(
+            f"{folder} is a {architecture or config['model_type']}: it reads a prompt, not a pair, and this version "
+            "has no recipe for it. Choose a cross-encoder: `secondpass models` lists some."
+        )
+    if head_modules(folder):
+        return  # the head lies in modules of its own; whether the graph holds them, its outputs tell
+    if architecture and not architecture.endswith(_HEAD):
+        raise UntrainedHead(
+            f"{folder} is a {architecture}, which has no trained head to score a pair with; scores would be random. "
+            f"Use a checkpoint whose architecture ends in {_HEAD}, such as cross-encoder/ms-marco-MiniLM-L6-v2."
+        )
+
+
+def head_modules(folder: Path) -> list[str]:
+    """The sentence-transformers modules behind the transformer that may hold a trained head; mostly none."""
+    path = folder / "modules.json"
+    if not path.is_file():
+        return []
+    names = [str(module["type"]).rpartition(".")[2] for module in _parse(path)]
+    return [name for name in names if name in _HEAD_MODULES]
+
+
+def read_json(path: Path, *, optional: bool = False) -> Mapping[str, Any]:
+    """A JSON object from a file; an empty one if `optional` and not there. Raises `ModelLoadError` naming the file."""
+    if optional and not path.is_file():
+        return {}
+    found = _parse(path)
+    if not isinstance(found, dict):
+        raise ModelLoadError(f"{path} holds no JSON object; fetch the model again.")
+    return found
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"{path} cannot be read as JSON ({error}); fetch the model again.") from error
+
+
+def _activation(folder: Path, config: Mapping[str, Any]) -> Activation | None:
+    """The activation that the authors name; code of their own is not run, the default holds then, as theirs does."""
+    published = read_json(folder / "config_sentence_transformers.json", optional=True)
+    named = (
+        published.get("activation_fn"),
+        (config.get("sentence_transformers") or {}).get("activation_fn"),
+        config.get("sbert_ce_default_activation_function"),
+    )
+    path = next((path for path in named if path), "")
+    if path.startswith("torch.") and path not in _ACTIVATIONS:
+        raise ModelLoadError(
+            f"{folder} names the activation {path!r}, which is not one of {', '.join(_ACTIVATIONS)}. Change "
+            "`activation_fn` in its configuration to the one that its authors mean."
+        )
+    return _ACTIVATIONS.get(path)
+
+
+def _max_tokens(folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
+    """The least of what tokenizer, sentence-transformers and position table allow; None where none sets a limit."""
+    positions = config.get("max_position_embeddings")
+    if positions is not None and config.get("model_type") in _OFFSET_POSITIONS:
+        positions -= int(config.get("pad_token_id") or 0) + 1
+    sentence = read_json(folder / "sentence_bert_config.json", optional=True)
+    limits = (positions, settings.get("model_max_length"), sentence.get("max_seq_length"))
+    return min((int(limit) for limit in limits if limit is not None and 0 < limit < _UNLIMITED), default=None)
+
+
+def _pad_id(config: Mapping[str, Any], tokenizer: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
+    """The padding id. It is masked, so where no file names one, any will do: 0."""
+    if config.get("pad_token_id") is not None:
+        return int(config["pad_token_id"])
+    if tokenizer.get("padding"):
+        return int(tokenizer["padding"]["pad_id"])
+    pad = settings.get("pad_token")
+    pad = pad["content"] if isinstance(pad, dict) else pad
+    return next((int(added["id"]) for added in tokenizer.get("added_tokens", ()) if added["content"] == pad), 0)

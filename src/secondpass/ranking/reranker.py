@@ -1,0 +1,254 @@
+"""The reranker: what callers hold. It checks what they gave, has it scored, and puts the best on top.
+
+Knows scorers by their contracts alone, never a model or a backend by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secondpass.backends.base import Capabilities
+from secondpass.engine.engine import Engine
+from secondpass.errors import InputError
+from secondpass.models.scorer import Declared, ListScorer, PairScorer, Piece, activate, bounded
+from secondpass.ranking.progress import Bar
+from secondpass.text.encode import Limits, aggregate
+from secondpass.text.render import as_documents, as_query, render
+from secondpass.types import AnyDocument, Hit, Ranking
+
+BLOCK = 256
+"""Documents that are tokenised together, and no more ahead of the streams than a window or two."""
+
+Scores = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    query: str
+    instruction: str | None
+    documents: Sequence[AnyDocument]
+    texts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """One request's outcome, an entry a document in the caller's order."""
+
+    logits: NDArray[np.float64]
+    tokens: Sequence[int]
+    truncated: Sequence[bool]
+    chunks: Sequence[int]
+
+
+class Reranker:
+    """Ranks documents for a query with one model.
+
+    Safe to use from several threads, survives a fork, and closes (`with secondpass.load() as reranker`). `name`: the
+    model's; `declared`: what it can; `limits`: how long inputs are dealt with; `capabilities`: the backend and why it
+    was chosen, None for models that compute without one.
+    """
+
+    def __init__(
+        self, scorer: PairScorer | ListScorer, *, limits: Limits | None = None, capabilities: Capabilities | None = None
+    ) -> None:
+        self._scorer = scorer
+        self.limits = limits or Limits()
+        self.capabilities = capabilities
+        self._engine = Engine(streams=capabilities.streams if capabilities else 1)
+
+    @property
+    def declared(self) -> Declared:
+        """What the model declares about itself."""
+        return self._scorer.declared
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.declared.name
+
+    def rank(
+        self,
+        query: str,
+        documents: Iterable[AnyDocument],
+        *,
+        instruction: str | None = None,
+        top_n: int | None = None,
+        min_score: float | None = None,
+        fields: Sequence[str] = (),
+        progress: bool | None = None,
+    ) -> Ranking:
+        """Rank `documents` for `query`, best first; equal logits keep the given order.
+
+        `instruction` says what else matters, in words. `top_n` and `min_score` (in [0, 1]) leave the rest out; without
+        them every document comes back. `fields` names metadata to read along with the text. `progress`: a bar always
+        (True), never (False), or in a terminal once the work proves long (None). Raises `InputError`.
+        """
+        request = _request(query, documents, instruction, fields)
+        (scored,) = self._score([request], progress)
+        return self._ranking(request, scored, top_n, min_score)
+
+    def rank_many(
+        self,
+        queries: Sequence[str],
+        candidate_lists: Sequence[Iterable[AnyDocument]],
+        *,
+        instructions: Sequence[str | None] | None = None,
+        top_n: int | None = None,
+        min_score: float | None = None,
+        fields: Sequence[str] = (),
+        progress: bool | None = None,
+    ) -> list[Ranking]:
+        """Rank a list of candidates for each query; batches are shared across queries. Raises `InputError`."""
+        told = [None] * len(queries) if instructions is None else list(instructions)
+        if not len(queries) == len(candidate_lists) == len(told):
+            raise InputError(
+                f"{len(queries)} queries, {len(candidate_lists)} candidate lists and {len(told)} instructions: "
+                "give one list (and one instruction, or None) a query."
+            )
+        given = zip(queries, candidate_lists, told, strict=True)
+        requests = [_request(query, documents, one, fields) for query, documents, one in given]
+        scored = self._score(requests, progress)
+        return [self._ranking(r, s, top_n, min_score) for r, s in zip(requests, scored, strict=True)]
+
+    async def arank(self, query: str, documents: Iterable[AnyDocument], **options: Any) -> Ranking:
+        """`rank` without holding up the event loop; takes the same options."""
+        return await asyncio.to_thread(self.rank, query, documents, **options)
+
+    def score(
+        self,
+        query: str,
+        documents: Iterable[AnyDocument],
+        *,
+        instruction: str | None = None,
+        fields: Sequence[str] = (),
+        progress: bool | None = None,
+    ) -> Scores:
+        """Scores in [0, 1], float32, shape (n,), in the order of `documents`. Raises `InputError`."""
+        (scored,) = self._score([_request(query, documents, instruction, fields)], progress)
+        return bounded(scored.logits, self.declared.activation)
+
+    def predict(
+        self,
+        pairs: Sequence[Sequence[Any]] | Sequence[Any],
+        *,
+        prompt: str | None = None,
+        activation_fn: Callable[[Scores], Any] | None = None,
+        batch_size: int | None = None,
+        show_progress_bar: bool | None = None,
+    ) -> Any:
+        """What `CrossEncoder.predict` returns for (query, document) pairs: float32, shape (n,); a number for one pair.
+
+        The model's own activation applies, as its authors configured it, or `activation_fn` of the logits (float32,
+        shape (n,)). `prompt` is the instruction. `batch_size` is taken for compatibility and changes nothing: batches
+        are packed by tokens. Raises `InputError`.
+        """
+        single = len(pairs) == 2 and isinstance(pairs[0], str) and isinstance(pairs[1], str)
+        every = [pairs] if single else list(pairs)
+        asked: dict[str, list[int]] = {}
+        for position, pair in enumerate(every):
+            if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+                raise InputError(f"pairs[{position}] is {pair!r:.80}: give (query, document).")
+            asked.setdefault(as_query(pair[0]), []).append(position)
+        requests = [_request(query, [every[i][1] for i in at], prompt, ()) for query, at in asked.items()]
+        logits = np.empty(len(every), np.float32)
+        for at, scored in zip(asked.values(), self._score(requests, show_progress_bar), strict=True):
+            logits[at] = scored.logits
+        scores = activate(logits, self.declared.activation) if activation_fn is None else activation_fn(logits)
+        return scores[0] if single else scores
+
+    def close(self) -> None:
+        """Free threads and weights; running calls end first. Closing twice does nothing."""
+        self._engine.close()
+        self._scorer.close()
+
+    def __enter__(self) -> Reranker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Reranker({self.name!r}, {self.capabilities.name if self.capabilities else 'no backend'})"
+
+    def _score(self, requests: Sequence[_Request], progress: bool | None) -> list[_Scored]:
+        self._engine.require_open()
+        scorer = self._scorer
+        if not hasattr(scorer, "read"):
+            return [_score_list(scorer, request) for request in requests]
+        reports: list[list[tuple[int, bool, int]]] = [[] for _ in requests]
+        total = sum(len(request.texts) for request in requests)
+        with Bar(total, show=progress) as bar:
+            logits = self._engine.run(self._pieces(scorer, requests, reports), scorer.logits, bar.advance)
+        return _fold(logits, reports, self.limits)
+
+    def _pieces(
+        self, scorer: PairScorer, requests: Sequence[_Request], reports: list[list[tuple[int, bool, int]]]
+    ) -> Iterator[Piece]:
+        """Every request's pieces, made as they are asked for; what is to be told of each document goes to `reports`."""
+        for request, report in zip(requests, reports, strict=True):
+            if not request.texts:
+                continue
+            read = scorer.read(request.query, request.instruction, self.limits)
+            for start in range(0, len(request.texts), BLOCK):
+                for reading in read(request.texts[start : start + BLOCK]):
+                    report.append((reading.tokens, reading.truncated, len(reading.pieces)))
+                    yield from reading.pieces
+
+    def _ranking(self, request: _Request, scored: _Scored, top_n: int | None, min_score: float | None) -> Ranking:
+        if top_n is not None and top_n < 1:
+            raise InputError(f"top_n={top_n}: give 1 or more, or None for all.")
+        scores = bounded(scored.logits, self.declared.activation)
+        order = np.argsort(-scored.logits, kind="stable")[:top_n]
+        hits = (
+            Hit(
+                index=int(i),
+                score=float(scores[i]),
+                logit=float(scored.logits[i]),
+                document=request.documents[i],
+                tokens=scored.tokens[i],
+                truncated=scored.truncated[i],
+                chunks=scored.chunks[i],
+            )
+            for i in order
+            if min_score is None or scores[i] >= min_score
+        )
+        return Ranking(request.query, tuple(hits), self.name)
+
+
+def _request(
+    query: str, documents: Iterable[AnyDocument], instruction: str | None, fields: Sequence[str]
+) -> _Request:
+    asked = as_query(query)
+    if instruction is not None and not isinstance(instruction, str):
+        raise InputError(f"instruction={instruction!r:.80} is no text: give a string, or None for no instruction.")
+    listed = as_documents(documents)
+    return _Request(asked, instruction or None, listed, [render(one, fields=fields) for one in listed])
+
+
+def _score_list(scorer: ListScorer, request: _Request) -> _Scored:
+    count = len(request.texts)
+    logits = scorer.score(request.query, request.texts) if count else np.empty(0, np.float32)
+    return _Scored(logits.astype(np.float64), scorer.tokens(request.texts), [False] * count, [1] * count)
+
+
+def _fold(logits: Scores, reports: Sequence[Sequence[tuple[int, bool, int]]], limits: Limits) -> list[_Scored]:
+    """Documents' logits from those of their pieces."""
+    values = logits.astype(np.float64)
+    at = 0
+    folded = []
+    for report in reports:
+        found = np.empty(len(report), np.float64)
+        for i, (_, _, chunks) in enumerate(report):
+            found[i] = values[at] if chunks == 1 else aggregate(values[at : at + chunks].tolist(), limits.aggregate)
+            at += chunks
+        folded.append(_Scored(found, [r[0] for r in report], [r[1] for r in report], [r[2] for r in report]))
+    return folded

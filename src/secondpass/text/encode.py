@@ -1,0 +1,222 @@
+"""Tokenising under one policy, and the tokenizer itself.
+
+Documents alone are ever shortened, never the query, the instruction or a prompt's end, unless the reference truncation
+is asked for. What was cut is always reported. Knows nothing of prompts, templates and models: it turns text into token
+ids, says which of them are read, and joins the logits of a document's chunks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from secondpass.errors import InputError, ModelLoadError
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+Policy = Literal["truncate", "chunk", "error"]
+Aggregate = Literal["max", "mean", "first"]
+Truncation = Literal["document", "reference"]
+
+SHORTEST_INPUT = 8
+"""The least `max_tokens`: special tokens, a short query and a token or two of the document."""
+
+_SLICE = 32 * 1024  # characters of one text that are tokenised in one go
+_BATCH = 8 * _SLICE  # characters that are tokenised at the same time; an encoding takes some 100 bytes a token
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LAST_LONE_SPACE = re.compile(r".*\S(?= \S)", re.DOTALL)
+_LAST_SPACE = re.compile(r".+(?=[ \t\r\n])", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long inputs are dealt with.
+
+    `max_tokens`: the longest whole input (query, document and special tokens); None takes the model's own limit.
+    `policy`: "truncate" cuts the document's end, "chunk" reads overlapping chunks of `overlap` tokens and takes their
+    best, mean or first logit (`aggregate`), "error" refuses. `truncation="reference"` cuts as the model's authors' code
+    does (for most: the longer of query and document, one token at a time), for parity.
+    Raises `InputError` naming the setting, its value and the values that are allowed.
+    """
+
+    policy: Policy = "truncate"
+    max_tokens: int | None = None
+    overlap: int = 80
+    aggregate: Aggregate = "max"
+    truncation: Truncation = "document"
+
+    def __post_init__(self) -> None:
+        _require_one_of("policy", self.policy, get_args(Policy))
+        _require_one_of("aggregate", self.aggregate, get_args(Aggregate))
+        _require_one_of("truncation", self.truncation, get_args(Truncation))
+        if self.max_tokens is not None:
+            _require_at_least("max_tokens", self.max_tokens, SHORTEST_INPUT, ", or None for the model's own limit")
+        _require_at_least("overlap", self.overlap, 0)
+
+
+class TextEncoder:
+    """A tokenizer that never truncates, pads or adds special tokens by itself, and takes any Python string.
+
+    Takes the tokenizer over: its truncation and padding are switched off once, here, and nothing of it is changed
+    afterwards, so one encoder serves any number of threads.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        # The fast form leaves character offsets out; older releases of tokenizers lack it.
+        self._encode_batch = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
+
+    @classmethod
+    def from_file(cls, path: Path) -> TextEncoder:
+        """Read a tokenizer.json. Raises `ModelLoadError` naming the file."""
+        from tokenizers import Tokenizer
+
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises Exception itself, for a missing file and a broken one
+            raise ModelLoadError(
+                f"{path} cannot be read as a tokenizer ({error}). It has to be a tokenizer.json of the `tokenizers` "
+                "library; fetch the model again, or name the folder that holds it."
+            ) from error
+        return cls(tokenizer)
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text without special tokens. A text of megabytes is read in slices cut at white space."""
+        found: list[list[int]] = [[] for _ in texts]
+        for batch in _batches(texts):
+            encodings: list[Encoding] = self._encode_batch([part for _, part in batch], add_special_tokens=False)
+            for (text, _), encoding in zip(batch, encodings, strict=True):
+                found[text].extend(encoding.ids)
+        return found
+
+    def special(self, token: str) -> int:
+        """The id of a special token. Raises `ModelLoadError` if the vocabulary lacks it."""
+        found = self._tokenizer.token_to_id(token)
+        if found is None:
+            size = self._tokenizer.get_vocab_size()
+            raise ModelLoadError(
+                f"The tokenizer's vocabulary of {size} tokens has no {token!r}: it is not the tokenizer that this "
+                "model was trained with. Fetch the model's files again."
+            )
+        return int(found)
+
+
+def clean(text: str) -> str:
+    """`text` as UTF-8 can carry it: surrogate pairs are joined, lone surrogates become U+FFFD."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def cut(length: int, room: int, limits: Limits) -> list[slice]:
+    """The spans of a document of `length` tokens that are read when `room` tokens are free for it.
+
+    One span unless the policy is "chunk": then windows of `room`, each starting min(overlap, room // 4) before the end
+    of the one before, the last one being the last `room` tokens (as jina-reranker-v2 does). Raises `InputError` under
+    policy "error" when the document is longer than `room`, and under any policy when `room` is less than 1.
+    """
+    _require_room(room)
+    if length <= room:
+        return [slice(0, length)]
+    if limits.policy == "error":
+        raise InputError(
+            f"A document has {length} tokens, and {room} are free for it. Shorten it, raise max_tokens, or choose "
+            'policy="truncate" or policy="chunk".'
+        )
+    if limits.policy == "truncate":
+        return [slice(0, room)]
+    step = room - min(limits.overlap, room // 4)
+    starts = [*range(0, length - room, step), length - room]
+    return [slice(start, start + room) for start in starts]
+
+
+def reference_cut(query_length: int, document_length: int, room: int) -> tuple[int, int]:
+    """How many tokens of query and document are kept when the longer of the two is cut first ("longest_first").
+
+    The arithmetic of Hugging Face's tokenizers, on which cross-encoders were trained: the longer one shrinks down to
+    the shorter, then both share `room` evenly and the odd token goes to the longer one, to the document where they are
+    equally long. Raises `InputError` when `room` is less than 1.
+    """
+    _require_room(room)
+    if query_length + document_length <= room:
+        return query_length, document_length
+    shorter = min(query_length, document_length)
+    longer = max(shorter, room - shorter)
+    if shorter + longer > room:
+        shorter = room // 2
+        longer = room - shorter
+    return (longer, shorter) if query_length > document_length else (shorter, longer)
+
+
+def aggregate(logits: Sequence[float], how: Aggregate) -> float:
+    """One document's logit from those of its chunks, in reading order. Raises `InputError` for an unknown `how`."""
+    _require_one_of("aggregate", how, get_args(Aggregate))
+    if how == "max":
+        return float(max(logits))
+    if how == "mean":
+        return math.fsum(logits) / len(logits)
+    return float(logits[0])
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[tuple[int, str]]]:
+    """Slices of all texts with the position of their text, in order, in batches of about `_BATCH` characters."""
+    batch: list[tuple[int, str]] = []
+    characters = 0
+    for position, text in enumerate(texts):
+        for part in _slices(clean(text)):
+            batch.append((position, part))
+            characters += len(part) + 1
+            if characters >= _BATCH:
+                yield batch
+                batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _slices(text: str) -> Iterator[str]:
+    """`text` in parts of at most `_SLICE` characters; all but the first start with white space where there is any."""
+    start = 0
+    while len(text) - start > _SLICE:
+        end = _break(text, start, start + _SLICE)
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+def _break(text: str, start: int, end: int) -> int:
+    """Where to cut before `end`: in front of the last single space, else of the last white space, else at `end`.
+
+    The space goes with the word behind it, as byte-level and SentencePiece vocabularies have it; they also join runs of
+    white space into tokens, so a single space is the surest place. Only the white space that every tokenizer
+    takes for such counts: others delete U+001C, or keep U+00A0 within a word.
+    """
+    for pattern in (_LAST_LONE_SPACE, _LAST_SPACE):
+        found = pattern.match(text, start, end + 1)
+        if found is not None:
+            return found.end()
+    return end
+
+
+def _require_room(room: int) -> None:
+    if room < 1:
+        raise InputError(
+            f"The query and the instruction leave {room} tokens for the document. Shorten them, or raise max_tokens."
+        )
+
+
+def _require_one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name}={value!r} is not known; choose one of {', '.join(map(repr, allowed))}.")
+
+
+def _require_at_least(name: str, value: object, least: int, otherwise: str = "") -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name}={value!r} cannot be used; give a whole number from {least} up{otherwise}.")

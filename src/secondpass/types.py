@@ -1,0 +1,172 @@
+"""The values that pass between layers: documents in, hits and rankings out. All are immutable."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_SNIPPET = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A candidate: its text and, where known, an id, a title and metadata (any JSON-like mapping)."""
+
+    text: str
+    id: str | None = None
+    title: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+AnyDocument = str | Document | Mapping[str, Any]
+"""What callers may pass as a document: text, a `Document`, or a mapping such as a function schema or a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One ranked document.
+
+    `index` is its position in the caller's list. `logit` is what the ranking is sorted by, `score` the same in [0, 1] by
+    the model's activation. `tokens` counts the document's tokens before any cut, `truncated` says whether some were
+    not read, `chunks` how many pieces were. `signals` breaks the logit down where anything beside the model moved it.
+    """
+
+    index: int
+    score: float
+    logit: float
+    document: AnyDocument
+    tokens: int
+    truncated: bool = False
+    chunks: int = 1
+    signals: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str | None:
+        """The document's id, where it has one."""
+        if isinstance(self.document, Document):
+            return self.document.id
+        if isinstance(self.document, Mapping):
+            found = self.document.get("id", self.document.get("_id"))
+            return None if found is None else str(found)
+        return None
+
+    @property
+    def text(self) -> str:
+        """The document's text; a mapping without a `text` field as Python writes it."""
+        if isinstance(self.document, Document):
+            return self.document.text
+        if isinstance(self.document, Mapping):
+            found = self.document.get("text")
+            return found if isinstance(found, str) else str(dict(self.document))
+        return self.document
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping; the document is left as the caller gave it, a `Document` as a mapping."""
+        document: Any = self.document
+        if isinstance(document, Document):
+            document = {"id": document.id, "title": document.title, "text": document.text, **{"metadata": dict(document.metadata)}}
+        return {
+            "index": self.index,
+            "score": self.score,
+            "logit": self.logit,
+            "tokens": self.tokens,
+            "truncated": self.truncated,
+            "chunks": self.chunks,
+            "signals": dict(self.signals),
+            "document": document,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking(Sequence[Hit]):
+    """Hits, best first; equal logits keep the caller's order. Prints as a table in a terminal and in a notebook."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    model: str
+    degraded: bool = False
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Ranking: ...
+    def __getitem__(self, index: int | slice) -> Hit | Ranking:
+        if isinstance(index, slice):
+            return Ranking(self.query, self.hits[index], self.model, self.degraded)
+        return self.hits[index]
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping of the whole ranking."""
+        return {
+            "query": self.query,
+            "model": self.model,
+            "degraded": self.degraded,
+            "hits": [hit.to_dict() for hit in self.hits],
+        }
+
+    def fit(self, *, tokens: int) -> Ranking:
+        """The best hits whose documents together take at most `tokens` tokens, in order; one too long is passed over."""
+        kept: list[Hit] = []
+        for hit in self.hits:
+            if hit.tokens <= tokens:
+                kept.append(hit)
+                tokens -= hit.tokens
+        return Ranking(self.query, tuple(kept), self.model, self.degraded)
+
+    def __rich__(self) -> Table:
+        from rich.markup import escape
+        from rich.table import Table
+
+        table = Table(title=escape(self._title()), title_justify="left", box=None, pad_edge=False)
+        for column in _COLUMNS[:-1]:
+            table.add_column(column, justify="right")
+        table.add_column(_COLUMNS[-1], overflow="ellipsis", no_wrap=True)
+        for row in self._rows():
+            table.add_row(*(escape(cell) for cell in row))
+        return table
+
+    def __str__(self) -> str:
+        rows = [_COLUMNS, *self._rows()]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(_COLUMNS) - 1)]
+        lines = ["  ".join([*(cell.rjust(w) for cell, w in zip(row, widths, strict=False)), row[-1]]) for row in rows]
+        return "\n".join([self._title(), *lines])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in row) + "</tr>" for row in self._rows())
+        caption = f"<caption>{html.escape(self._title())}</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def _title(self) -> str:
+        return f"{self.query} · {self.model}" + (" · degraded" if self.degraded else "")
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                str(rank),
+                f"{hit.score:.4f}",
+                str(hit.index),
+                f"{hit.tokens}{'…' if hit.truncated else ''}",
+                _snippet(hit.text),
+            )
+            for rank, hit in enumerate(self.hits, 1)
+        ]
+
+
+_COLUMNS = ("rank", "score", "index", "tokens", "text")
+
+
+def _snippet(text: str) -> str:
+    line = " ".join(text[: 4 * _SNIPPET].split())
+    return line if len(line) <= _SNIPPET else line[: _SNIPPET - 1] + "…"

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from typing import get_args
+
+from secondpass.cli import options
+from secondpass.text import encode
+
+
+def test_the_policies_offered_are_those_that_the_library_has() -> None:
+    assert get_args(options.Policy) == get_args(encode.Policy)

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from secondpass.errors import InputError, ModelLoadError, UnknownModel
+from secondpass.models.files import digest, is_local, pull, resolve, takes_scales_per_batch
+from secondpass.models.variants import MARKER
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+OLDER = "fedcba9876543210fedcba9876543210fedcba98"
+DYNAMIC = b"\x08\x09 DynamicQuantizeLinear \x00"
+HUB_ID = "someone/reranker"
+
+
+def fill(folder: Path, *files: str, content: bytes = b"{}") -> Path:
+    for file in files:
+        path = folder / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return fill(tmp_path / "model", "config.json", "tokenizer.json", "onnx/model.onnx")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A hub cache with two commits of one model; `main` is the newer, `v1` a tag of the older."""
+    repository = tmp_path / "hub" / "models--someone--reranker"
+    for commit in (COMMIT, OLDER):
+        fill(repository / "snapshots" / commit, "config.json", "tokenizer.json")
+        fill(repository / "snapshots" / commit, "onnx/model.onnx", content=commit.encode())
+    fill(repository / "refs", "main", content=COMMIT.encode())
+    fill(repository / "refs", "v1", content=OLDER.encode())
+    return tmp_path / "hub"
+
+
+@pytest.mark.parametrize(
+    "name", ["./model", "../model", "/models/m", "~/model", ".", "C:\\models", "D:/models", Path("m")]
+)
+def test_paths_are_told_from_hub_ids_by_how_they_start(name: str | Path) -> None:
+    assert is_local(name)
+
+
+@pytest.mark.parametrize("name", ["owner/name", "embedded", "c/name"])
+def test_anything_else_is_a_hub_id(name: str) -> None:
+    assert not is_local(name)
+
+
+def test_a_folder_is_read_where_it_lies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = resolve(str(folder))
+    assert found.graph == folder / "onnx" / "model.onnx"
+    assert (found.precision, found.commit) == ("fp32", None)
+    monkeypatch.chdir(folder.parent)
+    assert resolve("./model").graph.samefile(found.graph)
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    assert resolve("~/model").graph.samefile(found.graph)
+
+
+def test_a_missing_folder_is_unknown_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModel, match=r"no folder .*nowhere"):
+        resolve(tmp_path / "nowhere")
+
+
+def test_a_file_is_answered_with_the_folder_that_is_meant(folder: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"is a file\. Name the folder"):
+        resolve(folder / "onnx" / "model.onnx")
+
+
+def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
+    fill(tmp_path, "config.json", "README.md")
+    with pytest.raises(ModelLoadError, match=f"{tmp_path.name} has no weights.*README.md, config.json"):
+        resolve(tmp_path)
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"has no weights.*only nothing"):
+        resolve(tmp_path)
+
+
+def test_weights_that_cannot_be_read_are_answered_with_the_export(tmp_path: Path) -> None:
+    fill(tmp_path, "config.json", "tokenizer.json", "model.safetensors")
+    with pytest.raises(ModelLoadError, match=r"no onnx/\*.onnx, only model.safetensors.*optimum-cli export onnx"):
+        resolve(tmp_path)
+
+
+def test_a_folder_without_its_tokenizer_is_refused(folder: Path) -> None:
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelLoadError, match=r"has no tokenizer\.json"):
+        resolve(folder)
+
+
+def test_what_is_refused_is_refused_before_a_graph_is_looked_for(tmp_path: Path) -> None:
+    fill(tmp_path, "config.json", "model.safetensors")
+
+    def refuse(folder: Path) -> None:
+        raise ModelLoadError(f"{folder} will not do")
+
+    with pytest.raises(ModelLoadError, match="will not do"):
+        resolve(tmp_path, accept=refuse)
+
+
+@pytest.mark.parametrize("name", ["reranker", "a/b/c", "owner/na me", "owner/", "/".join(["x" * 60] * 2), "a--b/c", ""])
+def test_a_name_of_no_known_form_is_answered_with_the_forms(name: str) -> None:
+    with pytest.raises(UnknownModel, match=r"built in are 'embedded' and 'bm25'.*owner/name"):
+        resolve(name)
+
+
+@pytest.mark.parametrize("name", ["embedded", "embedded@1", "bm25"])
+def test_a_built_in_model_has_no_files_to_fetch(name: str) -> None:
+    with pytest.raises(ModelLoadError, match=f"{name} is built in"):
+        pull(name)
+
+
+def test_a_near_name_is_suggested() -> None:
+    with pytest.raises(UnknownModel, match="Did you mean 'BAAI/bge-reranker-v2-m3'"):
+        resolve("bge-reranker-v2-m3")
+
+
+def test_a_folder_written_like_a_hub_id_is_pointed_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(folder.parent.parent)
+    name = f"{folder.parent.name}/model"
+    with pytest.raises(UnknownModel, match=f"write ./{name}"):
+        resolve(name, cache_dir=tmp_path / "hub")
+
+
+def test_a_hub_id_is_read_from_the_cache(cache: Path) -> None:
+    found = resolve(HUB_ID, cache_dir=cache)
+    assert found.graph.read_text() == COMMIT
+    assert found.commit == COMMIT
+    assert found.version == f"{COMMIT}:model.onnx"
+
+
+@pytest.mark.parametrize("revision", ["v1", OLDER])
+def test_a_revision_pins_the_commit(cache: Path, revision: str) -> None:
+    assert resolve(HUB_ID, revision=revision, cache_dir=cache).commit == OLDER
+
+
+def test_the_cache_is_read_without_asking_the_network(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    assert resolve(HUB_ID, cache_dir=cache).commit == COMMIT
+
+
+@pytest.mark.parametrize("revision", [None, "v9"])
+def test_what_is_not_in_the_cache_is_answered_with_pull_when_offline(cache: Path, revision: str | None) -> None:
+    name = HUB_ID if revision else "someone/else"
+    with pytest.raises(UnknownModel, match=f"{name}.*not in the hub's cache.*secondpass pull {name}"):
+        resolve(name, revision=revision, cache_dir=cache)
+
+
+def test_a_snapshot_that_lacks_the_graph_says_so_when_offline(cache: Path) -> None:
+    (cache / "models--someone--reranker" / "snapshots" / COMMIT / "onnx" / "model.onnx").unlink()
+    with pytest.raises(ModelLoadError, match="someone/reranker has no weights"):
+        resolve(HUB_ID, cache_dir=cache)
+
+
+def test_pull_asks_the_network_or_says_why_not(cache: Path) -> None:
+    with pytest.raises(ModelLoadError, match="HF_HUB_OFFLINE"):
+        pull(HUB_ID, cache_dir=cache)
+
+
+def test_pulling_a_folder_measures_it(folder: Path) -> None:
+    fill(folder, "onnx/model.onnx", content=b"x" * 1_500_000)
+    fill(folder, "onnx/model.onnx_data", content=b"x" * 1_000_000)
+    found = pull(folder)
+    assert found.size == 2_500_004
+    assert str(found) == f"{folder} (2.5 MB)"
+
+
+def test_a_static_int8_file_is_taken_and_one_with_scales_per_batch_is_not(folder: Path) -> None:
+    fill(folder, "onnx/model_int8.onnx", content=b"QuantizeLinear")
+    assert resolve(folder).graph.name == "model_int8.onnx"
+    fill(folder, "onnx/model_int8.onnx", content=DYNAMIC)
+    assert resolve(folder).graph.name == "model.onnx"
+
+
+def test_int8_with_scales_per_batch_is_read_when_asked_for_and_says_what_it_costs(folder: Path) -> None:
+    fill(folder, "onnx/model_quantized.onnx", content=DYNAMIC)
+    found = resolve(folder, precision="int8")
+    assert (found.graph.name, found.precision) == ("model_quantized.onnx", "int8")
+    assert "a score may depend on its neighbours" in found.reason
+
+
+def test_on_the_hub_only_a_marked_int8_file_is_taken_for_ours(cache: Path) -> None:
+    snapshot = cache / "models--someone--reranker" / "snapshots" / COMMIT
+    fill(snapshot, "onnx/model_int8.onnx", content=b"QuantizeLinear")
+    assert resolve(HUB_ID, cache_dir=cache).precision == "fp32"
+    fill(snapshot, MARKER)
+    assert resolve(HUB_ID, cache_dir=cache).precision == "int8"
+    fill(snapshot, "onnx/model_int8.onnx", content=DYNAMIC)
+    with pytest.raises(ModelLoadError, match="DynamicQuantizeLinear"):
+        resolve(HUB_ID, cache_dir=cache)
+
+
+def test_an_unknown_precision_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="precision='int3'"):
+        resolve(folder, precision="int3")
+
+
+def test_a_graph_is_searched_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    for content, found in ((b"", False), (b"x" * 3_000_000, False), (b"x" * 3_000_000 + DYNAMIC, True)):
+        path.write_bytes(content)
+        assert takes_scales_per_batch(path) is found
+
+
+def test_a_digest_follows_the_content_at_both_ends_and_the_weights_beside(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    found = set()
+    for content in (b"a" * 3_000_000, b"b" + b"a" * 2_999_999, b"a" * 2_999_999 + b"b", b"a" * 2_000_000, b""):
+        path.write_bytes(content)
+        found.add(digest(path))
+        assert digest(path) == digest(path)
+    fill(tmp_path, "model.onnx_data")
+    found.add(digest(path))
+    assert len(found) == 6
+
+
+class Hub(BaseHTTPRequestHandler):
+    """What the hub answers for one model: its commit, its list of files, and the files."""
+
+    files: ClassVar[dict[str, bytes]] = {
+        "config.json": b"{}",
+        "tokenizer.json": b"{}",
+        "modeling.py": b"raise SystemExit",
+        "pytorch_model.bin": b"pickled",
+        "onnx/model.onnx": b"graph",
+        "onnx/model.onnx_data": b"weights",
+        "onnx/model_quantized.onnx": DYNAMIC,
+    }
+    asked: ClassVar[list[str]] = []
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, *, body: bool) -> None:
+        path = self.path.partition("?")[0]
+        prefix = f"/{HUB_ID}/resolve/"
+        if path.startswith(prefix):
+            file = path.removeprefix(prefix).partition("/")[2]
+            self.asked.append(file)
+            self.send(self.files[file], body, {"ETag": f'"{file.replace("/", "-")}"', "X-Repo-Commit": COMMIT})
+        elif path.startswith(f"/api/models/{HUB_ID}/tree/"):
+            tree = [{"type": "file", "path": name, "size": len(text), "oid": "0"} for name, text in self.files.items()]
+            self.send(json.dumps(tree).encode(), body, {})
+        elif path.startswith(f"/api/models/{HUB_ID}"):
+            siblings = [{"rfilename": file} for file in self.files]
+            self.send(json.dumps({"id": HUB_ID, "sha": COMMIT, "siblings": siblings}).encode(), body, {})
+        else:
+            self.send(b"{}", body, {"X-Error-Code": "RepoNotFound"}, status=404)
+
+    def send(self, content: bytes, body: bool, headers: dict[str, str], status: int = 200) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that the base class gives it
+        """Say nothing."""
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    Hub.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def run(code: str, endpoint: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Run `code` in a process of its own, because the hub's client reads its settings once."""
+    settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+    settings |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    script = f"from secondpass.models.files import pull, resolve\nfrom secondpass.errors import UnknownModel\n{code}"
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_pull_fetches_one_graph_and_the_json_files_and_nothing_else(hub: str, tmp_path: Path) -> None:
+    done = run(f"print(pull({HUB_ID!r}).size); print(resolve({HUB_ID!r}).commit)", hub, tmp_path)
+    assert done.stdout.split() == ["16", COMMIT], done.stderr
+    assert set(Hub.asked) == {"config.json", "tokenizer.json", "onnx/model.onnx", "onnx/model.onnx_data"}
+
+
+def test_a_variant_that_the_cache_lacks_is_fetched(hub: str, tmp_path: Path) -> None:
+    code = f"pull({HUB_ID!r}); print(resolve({HUB_ID!r}, precision='int8').graph.name)"
+    done = run(code, hub, tmp_path)
+    assert done.stdout.split() == ["model_quantized.onnx"], done.stderr
+
+
+def test_a_model_that_the_hub_does_not_have_is_unknown(hub: str, tmp_path: Path) -> None:
+    code = "try: resolve('someone/nothing')\nexcept UnknownModel as error: print(error)"
+    done = run(code, hub, tmp_path)
+    assert "The hub has no model 'someone/nothing'" in done.stdout, done.stderr
+
+
+def test_a_hub_that_cannot_be_reached_is_answered_with_pull(tmp_path: Path) -> None:
+    code = f"try: resolve({HUB_ID!r})\nexcept UnknownModel as error: print(error)"
+    done = run(code, "http://127.0.0.1:9", tmp_path)
+    assert "cannot be reached" in done.stdout, done.stderr
+    assert f"secondpass pull {HUB_ID}" in done.stdout

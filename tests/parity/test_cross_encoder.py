@@ -1,0 +1,113 @@
+"""The pair recipe against sentence-transformers' CrossEncoder, on tiny checkpoints of every family: 1e-4 in fp32."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from secondpass.models.pair import PairModel, join, load_pair
+from secondpass.text.encode import Limits
+from tests import checkpoints
+
+pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
+
+QUERY = "who wrote the book of the second pass?"
+SHORT = ("the river rises in the mountains", "a panda is a bear", "numbers such as 12")
+UNEQUAL = (*SHORT, "a", "", "a query and a document are read together. " * 2)
+LONG = tuple(text * 12 for text in checkpoints.SENTENCES[:3])
+
+
+@pytest.fixture(scope="module", params=sorted(checkpoints.FAMILIES))
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoints.write_checkpoint(tmp_path_factory.mktemp(request.param), request.param)
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> PairModel:
+    return load_pair(folder, backend="onnxruntime", precision="fp32", streams=1)
+
+
+@pytest.fixture(scope="module")
+def reference(folder: Path) -> Any:
+    from sentence_transformers import CrossEncoder
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return CrossEncoder(str(folder), device="cpu")
+
+
+def theirs(reference: Any, query: str, documents: Sequence[str]) -> NDArray[np.float32]:
+    from torch.nn import Identity
+
+    found: NDArray[np.float32] = reference.predict(
+        [(query, document) for document in documents], activation_fn=Identity(), show_progress_bar=False
+    )
+    return found
+
+
+def ours(
+    model: PairModel, query: str, documents: Sequence[str], limits: Limits, instruction: str | None = None
+) -> NDArray[np.float32]:
+    readings = model.read(query, instruction, limits)(documents)
+    return model.logits([piece for reading in readings for piece in reading.pieces])
+
+
+@pytest.mark.parametrize("documents", [SHORT, UNEQUAL], ids=["short", "unequal"])
+def test_logits_are_those_of_cross_encoder(model: PairModel, reference: Any, documents: Sequence[str]) -> None:
+    found = ours(model, QUERY, documents, Limits(truncation="reference"))
+    np.testing.assert_allclose(found, theirs(reference, QUERY, documents), atol=1e-4)
+    assert np.ptp(found) > 0.01  # else the weights are such that nothing would show
+
+
+def test_an_instruction_is_read_as_a_longer_query(model: PairModel, reference: Any) -> None:
+    instruction = "prefer the newest source"
+    found = ours(model, "who?", SHORT, Limits(), instruction)
+    np.testing.assert_allclose(found, theirs(reference, join(instruction, "who?"), SHORT), atol=1e-4)
+
+
+@pytest.mark.parametrize("query", [QUERY, QUERY * 8], ids=["long documents", "long query too"])
+def test_reference_truncation_cuts_where_cross_encoder_cuts(model: PairModel, reference: Any, query: str) -> None:
+    readings = model.read(query, None, Limits(truncation="reference"))(LONG)
+    assert all(reading.truncated for reading in readings)
+    found = ours(model, query, LONG, Limits(truncation="reference"))
+    np.testing.assert_allclose(found, theirs(reference, query, LONG), atol=1e-4)
+
+
+def test_query_and_document_are_not_the_same_to_the_model(model: PairModel) -> None:
+    there = ours(model, QUERY, SHORT[:1], Limits())
+    back = ours(model, SHORT[0], [QUERY], Limits())
+    assert abs(float(there[0] - back[0])) > 1e-3
+
+
+def test_a_pair_has_the_same_logit_alone_and_beside_a_giant(model: PairModel) -> None:
+    giant = "a panda is a bear native to south central china. " * 3
+    together = ours(model, "who?", [*SHORT, giant], Limits())
+    for place, document in enumerate(SHORT):
+        np.testing.assert_allclose(ours(model, "who?", [document], Limits())[0], together[place], atol=1e-4)
+
+
+def test_openvino_gives_the_same_logits_in_fp32(model: PairModel, folder: Path) -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    other = load_pair(folder, backend="openvino", precision="fp32", streams=1)
+    np.testing.assert_allclose(ours(other, QUERY, UNEQUAL, Limits()), ours(model, QUERY, UNEQUAL, Limits()), atol=1e-4)
+    other.close()
+
+
+def test_two_labels_are_read_as_log_probabilities(tmp_path: Path) -> None:
+    import torch
+    from sentence_transformers import CrossEncoder
+
+    folder = checkpoints.write_checkpoint(tmp_path, "bert", labels=2)
+    model = load_pair(folder, backend="onnxruntime", streams=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reference: Any = CrossEncoder(str(folder), device="cpu")
+    wanted = torch.log_softmax(torch.tensor(theirs(reference, QUERY, SHORT)), dim=1)[:, 1].numpy()
+    np.testing.assert_allclose(ours(model, QUERY, SHORT, Limits()), wanted, atol=1e-4)

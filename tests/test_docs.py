@@ -1,0 +1,120 @@
+"""Every block of code that a reader may copy is run; pages that are generated say what the code says."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+INSTALLS = "installs the package"
+NETWORK = "needs the network"
+NOT_RUN = {
+    ("README.md", INSTALLS, "pip install . && secondpass rank"),
+    ("README.md", INSTALLS, "pip install -c constraints.txt '.[test]' && pytest"),
+    ("CONTRIBUTING.md", INSTALLS, "pip install -c constraints.txt -e '.[test]'"),
+    ("index.md", INSTALLS, "pip install ."),
+    ("models.md", INSTALLS, "pip install 'secondpass[openvino]'"),
+    ("models.md", NETWORK, "secondpass pull cross-encoder/ms-marco-MiniLM-L6-v2"),
+}
+"""Blocks that a comment above keeps from being run: page, reason, how they begin. `.ci/run` runs the README's."""
+
+_FENCE = re.compile(
+    r"(?:<!-- not run: (?P<reason>[^>]*?) -->\n)?^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block: its language, its code, its line in the page, and why it is not run, if it is not."""
+
+    language: str
+    code: str
+    line: int
+    reason: str | None
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for found in _FENCE.finditer(text):
+        line = text.count("\n", 0, found.start("code")) + 1
+        yield Block(found["language"], found["code"], line, found["reason"])
+
+
+@pytest.fixture
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as a reader has it: the example files, and the `secondpass` command on the path."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    scripts = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, reader: Path) -> None:
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks(page):
+        if block.reason is not None:
+            continue
+        if block.language == "python":
+            # Line numbers of the page, so that a failure points into it.
+            exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), namespace)
+        elif block.language == "sh":
+            run_in_shell(block, page, reader)
+
+
+def run_in_shell(block: Block, page: Path, folder: Path) -> None:
+    command = ["sh", "-euc", block.code]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    assert ran.returncode == 0, f"{page.name}:{block.line}: {ran.stderr}"
+
+
+def test_every_block_says_what_it_is() -> None:
+    languages = {(page.name, block.line): block.language for page in PAGES for block in blocks(page)}
+    assert not {place: name for place, name in languages.items() if name not in ("python", "sh", "text")}
+
+
+def test_the_blocks_that_are_not_run_are_those_on_the_list() -> None:
+    found = {
+        (page.name, block.reason, block.code) for page in PAGES for block in blocks(page) if block.reason is not None
+    }
+    assert len(found) == len(NOT_RUN)
+    for page, reason, beginning in NOT_RUN:
+        assert any(p == page and r == reason and code.startswith(beginning) for p, r, code in found), beginning
+
+
+def test_the_command_line_page_says_what_help_says() -> None:
+    spec = importlib.util.spec_from_file_location("command_line", ROOT / "docs" / "command_line.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.is_current(), "run python docs/command_line.py"
+
+
+def test_every_public_error_is_explained() -> None:
+    import secondpass
+
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    errors = [name for name in secondpass.__all__ if isinstance(getattr(secondpass, name), type)]
+    kinds = [name for name in errors if issubclass(getattr(secondpass, name), secondpass.SecondpassError)]
+    assert len(kinds) > 5
+    assert not [name for name in kinds if f"`{name}`" not in page]
+
+
+def test_the_links_of_the_readme_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert links
+    assert not [link for link in links if not (ROOT / link).exists()]
