@@ -1,8 +1,9 @@
 """Training lists: a query with candidates as a first stage would give them, from every training collection.
 
 The candidates are drawn from all of BM25's best 50, not from its very top: with the top alone, a document that shares
-more words with the query is more often a negative, and a model learns to distrust the words. For the same reason a query
-is kept only if something relevant is among the 50, but for a few. A document with the text of a relevant one is left out.
+more words with the query is more often a negative, and a model learns to distrust the words. For the same reason a
+query is kept only if something relevant is among the 50, but for a few. A document with the text of a relevant one is
+left out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from secondpass.evaluation.collection import Collection, Query, load_beir
 from secondpass.retrieval.bm25 import BM25Index
+from secondpass.text.render import render
 from secondpass.types import Document
 
 # Queries to draw from each collection at most. Single-paragraph sets in other scripts are large and easy for BM25, so
@@ -29,7 +31,8 @@ QUOTA = {
     "product_match_amazon_google": 990, "product_match_walmart_amazon": 850, "jaquad_train": 1500,
     "cmrc2018_dev_trial": 800, "drcd_dev": 800, "arcd": 800, "iapp_thai": 1000, "msdocs_parallel": 1500,
 }  # fmt: skip
-CODE_QUOTA = 2500
+MADE_QUOTA = {"python_stdlib": 2500, "medquad_halves": 1000}
+LONGEST_QUERY = 160  # words
 DEPTH = 50
 OTHERS = 20
 BLIND = 0.15  # share of queries kept although BM25's best DEPTH hold nothing relevant
@@ -72,10 +75,23 @@ def standard_library() -> Collection:
     return Collection("python_stdlib", documents, queries, qrels)
 
 
+def halves(collection: Collection, *, least: int = 120) -> Collection:
+    """Long queries, as when a document looks for its like: the first half of a text → its second half (inverse cloze)."""
+    documents: dict[str, Document] = {}
+    queries: dict[str, Query] = {}
+    for key, document in collection.documents.items():
+        words = document.text.split()
+        if len(words) >= least:
+            middle = len(words) // 2
+            documents[key] = Document(" ".join(words[middle:]), id=key)
+            queries[key] = Query(key, " ".join(words[max(0, middle - LONGEST_QUERY) : middle]))
+    return Collection(f"{collection.name}_halves", documents, queries, {key: {key: 1} for key in documents})
+
+
 def lists(collection: Collection, *, quota: int, seed: int) -> tuple[list[str], list[TrainingList]]:
     """The collection's document texts, and at most `quota` lists over them."""
     number = {document: i for i, document in enumerate(collection.documents)}
-    texts = [rendered(document) for document in collection.documents.values()]
+    texts = [render(document) for document in collection.documents.values()]
     index = BM25Index(texts)
     asked = sorted(query for query in collection.qrels if query in collection.queries)
     rng = random.Random(seed)
@@ -89,13 +105,13 @@ def lists(collection: Collection, *, quota: int, seed: int) -> tuple[list[str], 
     return texts, made
 
 
-def rendered(document: Document) -> str:
-    """Title line and text, as the renderer of version 1 writes them."""
-    return f"{document.title}\n{document.text}" if document.title else document.text
-
-
 def _list(
-    query: Query, judged: Mapping[str, int], number: dict[str, int], texts: list[str], index: BM25Index, rng: random.Random
+    query: Query,
+    judged: Mapping[str, int],
+    number: dict[str, int],
+    texts: list[str],
+    index: BM25Index,
+    rng: random.Random,
 ) -> TrainingList | None:
     grades = {number[d]: float(g) for d, g in judged.items() if d in number}
     best = max(grades.values(), default=0.0)
@@ -107,7 +123,9 @@ def _list(
     same = {texts[d] for d, g in grades.items() if g > 0}
     judged_others = [d for d, g in grades.items() if g <= 0 and texts[d] not in same]
     others = [d for d in top if d not in grades and texts[d] not in same]
-    others = rng.sample(judged_others, min(OTHERS // 2, len(judged_others))) + rng.sample(others, min(OTHERS, len(others)))
+    others = rng.sample(judged_others, min(OTHERS // 2, len(judged_others))) + rng.sample(
+        others, min(OTHERS, len(others))
+    )
     chosen = relevant + others[:OTHERS]
     if len(chosen) == len(relevant):
         return None
@@ -119,6 +137,7 @@ def collections(root: Path) -> Iterator[Collection]:
     for name in QUOTA:
         yield load_beir(root / name)
     yield standard_library()
+    yield halves(load_beir(root / "medquad"))
 
 
 def main() -> None:
@@ -126,11 +145,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/train"))
     parser.add_argument("--out", type=Path, default=Path("build/lists"))
+    parser.add_argument("--only", help="the one collection to write")
     parser.add_argument("--seed", type=int, default=12)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     for collection in collections(options.data):
-        texts, made = lists(collection, quota=QUOTA.get(collection.name, CODE_QUOTA), seed=options.seed)
+        if options.only not in (None, collection.name):
+            continue
+        texts, made = lists(collection, quota=(QUOTA | MADE_QUOTA)[collection.name], seed=options.seed)
         rows = [[one.query, one.instruction, one.documents, one.grades] for one in made]
         (options.out / f"{collection.name}.json").write_text(json.dumps({"texts": texts, "lists": rows}))
         sys.stderr.write(f"{collection.name}: {len(texts)} documents, {len(rows)} lists\n")

@@ -77,9 +77,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/states"))
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--max-tokens", type=int, default=256)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    encoder = Encoder(options.model, options.tokenizer)
+    encoder = Encoder(options.model, options.tokenizer, max_tokens=options.max_tokens)
     for path in sorted(options.lists.glob("*.json")):
         began = time.perf_counter()
         held = json.loads(path.read_text())

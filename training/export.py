@@ -20,6 +20,7 @@ from onnx import ModelProto, TensorProto
 from tokenizers import Tokenizer
 
 from secondpass.errors import InputError, UntrainedHead
+from secondpass.models.variants import MARKER
 from training import graph as build
 
 Pair = tuple[str, str]
@@ -51,6 +52,7 @@ def export(folder: Path, calibration: Sequence[Pair]) -> tuple[Path, Path]:
     build.save(graph(checkpoint), paths[0])
     ranges, smoothing = _calibrated(checkpoint, calibration)
     build.save(graph(checkpoint, ranges, smoothing), paths[1])
+    (folder / MARKER).write_text(json.dumps({"int8": "static", "calibration_pairs": len(calibration)}), encoding="utf-8")
     return paths
 
 

@@ -93,7 +93,9 @@ def loss_of(logits: Tensor, grades: Tensor) -> Tensor:
     others = torch.logsumexp(logits.masked_fill(~lower, -1e4), 1, keepdim=True)
     contrast = (F.softplus(others - logits) * positive).sum(1) / positive.sum(1).clamp_min(1)
     weight = torch.where(relevant, 5.0, 1.0) * there
-    point = F.binary_cross_entropy_with_logits(logits, grades.clamp_min(0), weight=weight, reduction="sum") / there.sum()
+    point = (
+        F.binary_cross_entropy_with_logits(logits, grades.clamp_min(0), weight=weight, reduction="sum") / there.sum()
+    )
     return contrast.mean() + POINTWISE * point
 
 
@@ -131,7 +133,7 @@ def train(lists: list[Lists], *, hidden: int, steps: int, rate: float, decay: fl
         hide = torch.from_numpy(rng.random((len(picked), 1, inputs.shape[2])) < drop)
         loss = loss_of(model(torch.where(hide, mean, inputs)), grades)
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         if step > steps // 2:
             average.update_parameters(model)
@@ -162,7 +164,9 @@ def main() -> None:
     torch.save(model.state_dict(), options.out)
     sys.stderr.write(json.dumps({k: round(v, 4) for k, v in evaluate(model, dev).items()}) + "\n")
     weights = model.plain.weight[0].tolist()
-    sys.stderr.write(" ".join(f"{n}={w:.2f}" for n, w in sorted(zip(INPUTS, weights, strict=True), key=lambda p: -p[1])) + "\n")
+    sys.stderr.write(
+        " ".join(f"{n}={w:.2f}" for n, w in sorted(zip(INPUTS, weights, strict=True), key=lambda p: -p[1])) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ OpenVINO both find the patterns they fuse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,7 +42,7 @@ class Graph:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
 
-    def op(self, kind: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def op(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
@@ -144,8 +145,8 @@ def encoder(
     x = graph.norm("embedded", f"{prefix}embeddings.LayerNorm", "layer.0.in", shape.epsilon)
     # 0 where a token stands, a large negative number where padding does: (batch, 1, 1, length).
     graph.op("Cast", ["attention_mask"], "mask.float", to=TensorProto.FLOAT)
-    graph.op("Sub", [graph.constant("one.float", np.float32([1])), "mask.float"], "mask.absent")
-    graph.op("Mul", ["mask.absent", graph.constant("far", np.float32([-10000]))], "mask.flat")
+    graph.op("Sub", [graph.constant("one.float", np.array([1], np.float32)), "mask.float"], "mask.absent")
+    graph.op("Mul", ["mask.absent", graph.constant("far", np.array([-10000], np.float32))], "mask.flat")
     graph.op("Unsqueeze", ["mask.flat", graph.constant("axes", np.array([1, 2]))], "mask")
     for i in range(shape.layers):
         asking = x
@@ -175,7 +176,7 @@ def _layer(graph: Graph, shape: Shape, x: str, name: str, at: str, output: str, 
         graph.op("Reshape", [f"{at}.{role}", split], f"{at}.{role}.split")
         heads[role] = graph.op("Transpose", [f"{at}.{role}.split"], f"{at}.{role}.heads", perm=order)
     graph.op("MatMul", [heads["query"], heads["key"]], f"{at}.raw")
-    graph.op("Mul", [f"{at}.raw", graph.constant("scale", np.float32([size**-0.5]))], f"{at}.scaled")
+    graph.op("Mul", [f"{at}.raw", graph.constant("scale", np.array([size**-0.5], np.float32))], f"{at}.scaled")
     graph.op("Add", [f"{at}.scaled", "mask"], f"{at}.masked")
     graph.op("Softmax", [f"{at}.masked"], f"{at}.attention", axis=-1)
     graph.op("MatMul", [f"{at}.attention", heads["value"]], f"{at}.read")
@@ -213,7 +214,7 @@ _READERS = {
 
 
 def smoothing(
-    run: Run, batches: list[Batch], weights: Weights, *, prefix: str = "", alpha: float = 0.65
+    run: Run, batches: Sequence[Batch], weights: Weights, *, prefix: str = "", alpha: float = 0.65
 ) -> dict[str, NDArray[np.float32]]:
     """Factors that move outliers of an activation's channels into the weights that read it (SmoothQuant, 2211.10438).
 
@@ -245,7 +246,7 @@ def _real(value: NDArray[np.float32], batch: Batch) -> NDArray[np.float32]:
 
 def calibrate(
     run: Run,
-    batches: list[Batch],
+    batches: Sequence[Batch],
     *,
     percentile: float,
 ) -> dict[str, tuple[float, float]]:

@@ -24,7 +24,9 @@ def table(collections: list[list[str]]) -> IdfTable:
         seen.update(counts)
         for term, count in counts.items():
             share[term] += count / len(texts) / len(collections)
-    values = {t: -math.log(min(1.0, s + FLOOR)) for t, s in share.items() if seen[t] >= LEAST_COUNT and not t[0].isdigit()}
+    values = {
+        t: -math.log(min(1.0, s + FLOOR)) for t, s in share.items() if seen[t] >= LEAST_COUNT and not t[0].isdigit()
+    }
     return IdfTable(values, -math.log(2 * FLOOR))
 
 

@@ -65,11 +65,16 @@ class Hit:
             return found if isinstance(found, str) else str(dict(self.document))
         return self.document
 
+    def __getitem__(self, key: str) -> Any:
+        """`hit["corpus_id"]`, `hit["score"]` and `hit["text"]`, for code written for `CrossEncoder.rank`."""
+        return {"corpus_id": self.index, "score": self.score, "text": self.text}[key]
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping; the document is left as the caller gave it, a `Document` as a mapping."""
         document: Any = self.document
         if isinstance(document, Document):
-            document = {"id": document.id, "title": document.title, "text": document.text, **{"metadata": dict(document.metadata)}}
+            given = document
+            document = {"id": given.id, "title": given.title, "text": given.text, "metadata": dict(given.metadata)}
         return {
             "index": self.index,
             "score": self.score,
@@ -116,7 +121,7 @@ class Ranking(Sequence[Hit]):
         }
 
     def fit(self, *, tokens: int) -> Ranking:
-        """The best hits whose documents together take at most `tokens` tokens, in order; one too long is passed over."""
+        """The best hits whose documents take at most `tokens` tokens together, in order; one too long is passed over."""
         kept: list[Hit] = []
         for hit in self.hits:
             if hit.tokens <= tokens:

@@ -6,7 +6,8 @@ Knows compiled models and infer requests; nothing of what the tensors mean.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 
 Precision = Literal["auto", "fp32", "bf16"]
 _DEVICE = "CPU"
-# How many compiled primitives a stream keeps. One is made for every operator and input shape: the default of 5,000
-# holds on to hundreds of MB once every length has been met, and making one again takes well under a millisecond.
-_CACHED_PRIMITIVES = 64
+# Every operator is compiled anew for every input shape. By default thousands of them are kept, twice over (by each
+# stream and by oneDNN below): hundreds of MB once every length has been met. What repeats within a long list, a dozen
+# shapes, fits into these numbers; compiling again adds a fifth to the time that the batch takes anyway.
+_KEPT_BY_STREAM = 16
+_KEPT_BY_ONEDNN = 256
+_ONEDNN = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
 
 class OpenVinoBackend:
@@ -144,20 +148,48 @@ def _compile(path: Path, capabilities: Capabilities) -> openvino.CompiledModel:
         "INFERENCE_PRECISION_HINT": "bf16" if capabilities.precision == "bf16" else "f32",
         "NUM_STREAMS": str(capabilities.streams),
         "INFERENCE_NUM_THREADS": str(capabilities.streams),
-        "CPU_RUNTIME_CACHE_CAPACITY": str(_CACHED_PRIMITIVES),
+        "CPU_RUNTIME_CACHE_CAPACITY": str(_KEPT_BY_STREAM),
     }
     try:
-        return _core().compile_model(path, _DEVICE, options)
+        with _small_onednn_cache():
+            return _core().compile_model(path, _DEVICE, options)
     except RuntimeError as error:
         # OpenVINO raises nothing more exact for a file that it cannot read.
-        raise ModelLoadError(f"{path} cannot be read by openvino: {error} Export or fetch the model again.") from error
+        raise ModelLoadError(f"{path} cannot be read by openvino: {error} Export or fetch it again.") from error
+
+
+@contextmanager
+def _small_onednn_cache() -> Iterator[None]:
+    """oneDNN reads its settings from the environment alone, when the process's first model is compiled.
+
+    A value that the user has set stays, and afterwards the environment is as before: PyTorch has a oneDNN of its own.
+    """
+    if _ONEDNN in os.environ:
+        yield
+        return
+    os.environ[_ONEDNN] = str(_KEPT_BY_ONEDNN)
+    try:
+        yield
+    finally:
+        os.environ.pop(_ONEDNN, None)
+
+
+_CORE_LOCK = Lock()
+
+
+def _core() -> openvino.Core:
+    """One core for the process: each would load its own copy of the device's plugin."""
+    with _CORE_LOCK:
+        return _make_core()
 
 
 @cache
-def _core() -> openvino.Core:
-    """One core for the process: each would load its own copy of the device's plugin."""
+def _make_core() -> openvino.Core:
     try:
         import openvino
     except ImportError as error:
         raise MissingExtra("The OpenVINO backend", "openvino") from error
+    # These fill tables on first use, in a way that two threads at once never come back from; so one thread goes first.
+    openvino.Type.f32.to_dtype()
+    openvino.Tensor(np.zeros(1, np.int64), shared_memory=True)
     return openvino.Core()

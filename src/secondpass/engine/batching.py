@@ -9,8 +9,9 @@ from secondpass.models.scorer import padded_length
 BUDGET = 1024
 """Padded tokens a batch: measured best for small encoders on one core a stream."""
 
+
 def batches(lengths: Sequence[int], *, budget: int = BUDGET, streams: int = 1) -> list[list[int]]:
-    """Positions into `lengths`, longest first, in batches of rows × longest ≤ `budget` (a row longer than it goes alone).
+    """Positions into `lengths`, longest first, in batches of rows × longest ≤ `budget`; a longer row goes alone.
 
     Where the budget allows, the batches are equal shares of the whole and their number a multiple of `streams`: with
     seven batches on two streams one stream would stand idle at the end.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,7 @@ class Reading:
     truncated: bool
 
 
+@runtime_checkable
 class PairScorer(Protocol):
     """Pointwise: a pair's logit is the same alone and in any batch."""
 
@@ -83,6 +84,7 @@ class PairScorer(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
 class ListScorer(Protocol):
     """Listwise: logits depend on the other documents."""
 

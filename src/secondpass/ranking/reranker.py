@@ -136,7 +136,7 @@ class Reranker:
 
     def predict(
         self,
-        pairs: Sequence[Sequence[Any]] | Sequence[Any],
+        pairs: Sequence[Any],
         *,
         prompt: str | None = None,
         activation_fn: Callable[[Scores], Any] | None = None,
@@ -150,7 +150,7 @@ class Reranker:
         are packed by tokens. Raises `InputError`.
         """
         single = len(pairs) == 2 and isinstance(pairs[0], str) and isinstance(pairs[1], str)
-        every = [pairs] if single else list(pairs)
+        every: list[Any] = [pairs] if single else list(pairs)
         asked: dict[str, list[int]] = {}
         for position, pair in enumerate(every):
             if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
@@ -182,7 +182,7 @@ class Reranker:
     def _score(self, requests: Sequence[_Request], progress: bool | None) -> list[_Scored]:
         self._engine.require_open()
         scorer = self._scorer
-        if not hasattr(scorer, "read"):
+        if isinstance(scorer, ListScorer):
             return [_score_list(scorer, request) for request in requests]
         reports: list[list[tuple[int, bool, int]]] = [[] for _ in requests]
         total = sum(len(request.texts) for request in requests)
@@ -224,9 +224,7 @@ class Reranker:
         return Ranking(request.query, tuple(hits), self.name)
 
 
-def _request(
-    query: str, documents: Iterable[AnyDocument], instruction: str | None, fields: Sequence[str]
-) -> _Request:
+def _request(query: str, documents: Iterable[AnyDocument], instruction: str | None, fields: Sequence[str]) -> _Request:
     asked = as_query(query)
     if instruction is not None and not isinstance(instruction, str):
         raise InputError(f"instruction={instruction!r:.80} is no text: give a string, or None for no instruction.")

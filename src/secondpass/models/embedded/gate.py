@@ -34,7 +34,9 @@ class Gate:
     def from_file(cls, path: Path) -> Gate:
         """Read the npz that training writes."""
         with np.load(path) as held:
-            arrays = {name: held[name] for name in ("mean", "spread", "plain", "wide", "wide_bias", "narrow", "token_idf")}
+            arrays = {
+                name: held[name] for name in ("mean", "spread", "plain", "wide", "wide_bias", "narrow", "token_idf")
+            }
             return cls(inputs=tuple(held["inputs"].tolist()), bias=float(held["bias"]), **arrays)
 
     def logits(self, features: Array) -> Array:

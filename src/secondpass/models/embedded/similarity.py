@@ -85,7 +85,7 @@ def similarities(asked: AskedStates, documents: Sequence[States]) -> NDArray[np.
     out[:, 7] = _step(best, EXACT) @ asked.share
     out[:, 8] = best[:, asked.inner].min(1)
     out[:, 9] = np.add.reduceat(between[asked.inner].max(0), starts) / lengths
-    if asked.told is not None:
+    if asked.told is not None and asked.told_mean is not None:
         out[:, 2] = pooled @ asked.told_mean
         out[:, 10] = np.maximum.reduceat((asked.told @ flat.T) / size, starts, axis=1).mean(0)
     return out
