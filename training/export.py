@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 from tokenizers import Tokenizer
 
+from secondpass.backends.onnx import import_onnxruntime
 from secondpass.errors import InputError, UntrainedHead
 from secondpass.models.variants import MARKER
 from training import graph as build
@@ -52,7 +52,9 @@ def export(folder: Path, calibration: Sequence[Pair]) -> tuple[Path, Path]:
     build.save(graph(checkpoint), paths[0])
     ranges, smoothing = _calibrated(checkpoint, calibration)
     build.save(graph(checkpoint, ranges, smoothing), paths[1])
-    (folder / MARKER).write_text(json.dumps({"int8": "static", "calibration_pairs": len(calibration)}), encoding="utf-8")
+    (folder / MARKER).write_text(
+        json.dumps({"int8": "static", "calibration_pairs": len(calibration)}), encoding="utf-8"
+    )
     return paths
 
 
@@ -114,10 +116,11 @@ def _calibrated(
 ) -> tuple[dict[str, tuple[float, float]], dict[str, NDArray[np.float32]]]:
     watched = build.activations(checkpoint.shape, only_first=True)
     batches = [batch(checkpoint.tokenizer, pairs[i : i + _BATCH]) for i in range(0, len(pairs), _BATCH)]
+    runtime = import_onnxruntime()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "watched.onnx"
         build.save(graph(checkpoint, watched=watched), path)
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
         def run(inputs: build.Batch) -> dict[str, NDArray[np.float32]]:
             return dict(zip(watched, session.run(watched, dict(inputs)), strict=True))

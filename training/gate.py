@@ -33,7 +33,7 @@ WEIGHT = {
     "medquad": 3, "medquad_instruct": 1.5, "medquad_source": 0.5, "medquad_long": 2, "covid_faq": 2, "spider_train": 1,
     "sealtools_in": 1, "metatool": 1, "wdc_products": 1, "product_match_amazon_google": 0.5,
     "product_match_walmart_amazon": 0.5, "jaquad_train": 0.5, "cmrc2018_dev_trial": 0.3, "drcd_dev": 0.3, "arcd": 0.5,
-    "iapp_thai": 0.3, "msdocs_parallel": 1, "python_stdlib": 2,
+    "iapp_thai": 0.3, "msdocs_parallel": 1, "python_stdlib": 2, "medquad_halves": 1,
 }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def train(lists: list[Lists], *, hidden: int, steps: int, rate: float, decay: fl
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
     average = torch.optim.swa_utils.AveragedModel(model)
     chance = np.array([WEIGHT.get(one.name, 1.0) for one in lists])
-    mean = torch.from_numpy(every.mean(0))
+    centre = model.mean
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 100) * (1 - step / steps)
@@ -131,7 +131,7 @@ def train(lists: list[Lists], *, hidden: int, steps: int, rate: float, decay: fl
         picked = rng.integers(len(one.inputs), size=64)
         inputs, grades = torch.from_numpy(one.inputs[picked]), torch.from_numpy(one.grades[picked])
         hide = torch.from_numpy(rng.random((len(picked), 1, inputs.shape[2])) < drop)
-        loss = loss_of(model(torch.where(hide, mean, inputs)), grades)
+        loss = loss_of(model(torch.where(hide, centre, inputs)), grades)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -142,6 +142,48 @@ def train(lists: list[Lists], *, hidden: int, steps: int, rate: float, decay: fl
     return kept
 
 
+def merged(gates: list[Gate]) -> Gate:
+    """One gate whose logit is the mean of theirs: the wide layers side by side."""
+    first = gates[0]
+    made = Gate(first.mean.numpy(), first.spread.numpy(), sum(gate.wide.out_features for gate in gates))  # type: ignore[operator]
+    with torch.no_grad():
+        made.plain.weight.copy_(torch.stack([gate.plain.weight for gate in gates]).mean(0))
+        made.plain.bias.copy_(torch.stack([gate.plain.bias for gate in gates]).mean(0))
+        made.wide.weight.copy_(torch.cat([gate.wide.weight for gate in gates]))
+        made.wide.bias.copy_(torch.cat([gate.wide.bias for gate in gates]))
+        made.narrow.weight.copy_(torch.cat([gate.narrow.weight for gate in gates], 1) / len(gates))
+        made.narrow.bias.copy_(torch.stack([gate.narrow.bias for gate in gates]).mean(0))
+    return made
+
+
+def calibrate(model: Gate, lists: list[Lists]) -> tuple[float, float]:
+    """Scale and shift the logit so that its sigmoid is the chance of relevance where half of the documents are relevant.
+
+    Platt's fit over every training pair, each collection counting alike. No order changes: the scale is positive.
+    """
+    with torch.no_grad():
+        logits = [model(torch.from_numpy(one.inputs)) for one in lists]
+    grades = [torch.from_numpy(one.grades) for one in lists]
+    scale, shift = torch.ones(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimiser = torch.optim.LBFGS([scale, shift], max_iter=100)
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        total = torch.zeros(())
+        for x, y in zip(logits, grades, strict=True):
+            total = total + F.softplus(-(scale * x + shift))[y > 0].mean() + F.softplus(scale * x + shift)[y == 0].mean()
+        total.backward()  # type: ignore[no-untyped-call]
+        return total
+
+    optimiser.step(loss)
+    with torch.no_grad():
+        for layer in (model.plain, model.narrow):
+            layer.weight.mul_(scale)
+            layer.bias.mul_(scale)
+        model.plain.bias.add_(shift)
+    return float(scale), float(shift)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lists", type=Path, default=Path("build/lists"))
@@ -150,17 +192,18 @@ def main() -> None:
     parser.add_argument("--dev-states", type=Path, default=Path("build/devstates"))
     parser.add_argument("--out", type=Path, default=Path("build/gate.pt"))
     parser.add_argument("--hidden", type=int, default=HIDDEN)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--decay", type=float, default=0.01)
-    parser.add_argument("--drop", type=float, default=0.1)
-    parser.add_argument("--seed", type=int, default=12)
+    parser.add_argument("--drop", type=float, default=0.4)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[12, 13, 14])
     options = parser.parse_args()
     ready = [p for p in sorted(options.lists.glob("*.json")) if (options.states / f"{p.stem}.similarity.npy").exists()]
     lists = [Lists.read(path, options.states) for path in ready]
     dev = [Lists.read(options.dev / f"{name}.json", options.dev_states) for name in REPORT_SETS]
-    settings = {name: getattr(options, name) for name in ("hidden", "steps", "rate", "decay", "drop", "seed")}
-    model = train(lists, **settings)
+    settings = {name: getattr(options, name) for name in ("hidden", "steps", "rate", "decay", "drop")}
+    model = merged([train(lists, seed=seed, **settings) for seed in options.seeds])
+    sys.stderr.write("scale {:.3f}, shift {:.3f}\n".format(*calibrate(model, lists)))
     torch.save(model.state_dict(), options.out)
     sys.stderr.write(json.dumps({k: round(v, 4) for k, v in evaluate(model, dev).items()}) + "\n")
     weights = model.plain.weight[0].tolist()

@@ -126,7 +126,7 @@ def per_column_int8(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDAr
 def encoder(
     graph: Graph, shape: Shape, *, prefix: str = "", token_types: bool = False, only_first: bool = False
 ) -> str:
-    """Add the encoder's layers; reads `input_ids`, `attention_mask` (and `token_type_ids`). Gives the states' name.
+    """Add the encoder's layers; reads `input_ids`, `attention_mask` (and `token_type_ids`). Gives `states`.
 
     `only_first` leaves out what the first token's last state does not depend on: the other rows of the last layer.
     """
@@ -152,7 +152,8 @@ def encoder(
         asking = x
         if only_first and i == shape.layers - 1:
             asking = graph.op("Slice", [x, zero, one, one], f"layer.{i}.first")
-        x = _layer(graph, shape, x, f"{prefix}encoder.layer.{i}", f"layer.{i}", f"layer.{i + 1}.in", asking)
+        output = "states" if i == shape.layers - 1 else f"layer.{i + 1}.in"
+        x = _layer(graph, shape, x, f"{prefix}encoder.layer.{i}", f"layer.{i}", output, asking)
     return x
 
 

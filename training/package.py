@@ -56,7 +56,7 @@ def encoder(
 ) -> ModelProto:
     """The graph: `input_ids`, `attention_mask` → `states` (batch, length, 384); `watched` become outputs too."""
     made = graph.Graph(held, ranges, smoothing or {})
-    states = made.op("Identity", [graph.encoder(made, SHAPE)], "states")
+    states = graph.encoder(made, SHAPE)
     inputs = {name: (TensorProto.INT64, ["batch", "length"]) for name in ("input_ids", "attention_mask")}
     outputs: dict[str, list[str | int]] = {states: ["batch", "length", SHAPE.hidden]}
     outputs |= {name: ["batch", "length", f"{name}.channels"] for name in watched}

@@ -51,10 +51,12 @@ def loaded(request: pytest.FixtureRequest, exported: Path) -> Iterator[Loaded]:
 
 
 def rows(lengths: list[int], seed: int = 0, width: int = 0) -> Batch:
-    """Random pairs of these lengths, padded to the longest or to `width`: half query (type 0), half document (type 1)."""
+    """Random pairs of these lengths, padded to the longest or to `width`; half query, half document."""
     width = max(width, *lengths)
     assert width <= MAX_TOKENS
-    batch = {name: np.zeros((len(lengths), width), np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")}
+    batch = {
+        name: np.zeros((len(lengths), width), np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")
+    }
     for row, length in enumerate(lengths):
         tokens = np.random.default_rng((seed, row)).integers(5, 100, length)
         batch["input_ids"][row, :length] = tokens

@@ -5,6 +5,7 @@ Knows sessions and their memory; nothing of what the tensors mean.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,7 +45,7 @@ class OnnxBackend:
 
     def load(self, path: Path) -> OnnxGraph:
         """Load an ONNX file. Raises `ModelLoadError` naming the file and the reason."""
-        runtime = _onnxruntime()
+        runtime = import_onnxruntime()
         if not path.is_file():
             raise ModelLoadError(f"{path} is not there. Give the path of an ONNX file.")
         try:
@@ -109,7 +110,10 @@ def _failures() -> tuple[type[Exception], ...]:
     return tuple(each for each in vars(state).values() if isinstance(each, type) and issubclass(each, Exception))
 
 
-def _onnxruntime() -> Any:
+def import_onnxruntime() -> Any:
+    """The module, kept from reporting to its makers: what is installed to work offline has nothing to tell anyone."""
+    # Read when the module is imported. The reporting thread also keeps forked children from ending.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

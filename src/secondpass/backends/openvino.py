@@ -5,21 +5,23 @@ Knows compiled models and infer requests; nothing of what the tensors mean.
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
 from secondpass.backends.base import Capabilities, Tensors, named
 from secondpass.backends.machine import Machine, machine, versions
-from secondpass.backends.onnx import stream_count
+from secondpass.backends.onnx import OnnxBackend, OnnxGraph, stream_count
 from secondpass.errors import MissingExtra, ModelError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -63,22 +65,28 @@ class OpenVinoBackend:
         """Load an ONNX file. Raises `ModelLoadError` naming the file and the reason."""
         if not path.is_file():
             raise ModelLoadError(f"{path} is not there. Give the path of an ONNX file.")
-        return OpenVinoGraph(partial(_compile, path, self._capabilities))
+        return OpenVinoGraph(path, self._capabilities)
 
 
 class OpenVinoGraph:
     """One compiled model; `run` may be called from several threads at once, each takes an infer request from a pool.
 
-    After a fork the child compiles its own: the threads of its parent's are not there, and waiting for them never ends.
+    A forked child computes with onnxruntime, from the same file and in fp32: its parent's OpenVINO threads do not exist
+    there, and OpenVINO waits for them without end, even to compile a model anew.
     """
 
-    def __init__(self, compile_model: Callable[[], openvino.CompiledModel]) -> None:
-        self._compile = compile_model
+    def __init__(self, path: Path, capabilities: Capabilities) -> None:
+        self._path = path
+        self._streams = capabilities.streams
         self._lock = Lock()
-        self._closed = False
-        compiled = self._start()
+        self._closed = self._forked = False
+        self._idle: SimpleQueue[openvino.InferRequest] = SimpleQueue()
+        compiled = _compile(path, capabilities)
+        self._compiled: openvino.CompiledModel | None = compiled
+        self._child: OnnxGraph | None = None
         self._inputs = tuple(each.any_name for each in compiled.inputs)
         self._outputs = tuple(each.any_name for each in compiled.outputs)
+        _GRAPHS.add(self)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -91,6 +99,8 @@ class OpenVinoGraph:
     def run(self, tensors: Tensors) -> dict[str, NDArray[np.float32]]:
         """Compute every output. Raises `InputError` where an input is missing, `ModelError` after `close`."""
         read = named(tensors, self._inputs)
+        if self._forked:
+            return self._in_child().run(read)
         idle, request = self._request()
         request.infer(read, share_inputs=True)
         # The request writes its next run into the same arrays, so the caller gets copies.
@@ -101,36 +111,53 @@ class OpenVinoGraph:
     def close(self) -> None:
         """Give the memory back; runs that are under way finish."""
         with self._lock:
-            self._closed = True
-            self._forget()
+            self._closed, self._compiled, self._child, self._idle = True, None, None, SimpleQueue()
+
+    def forked(self) -> None:
+        """Leave what was compiled to the parent; the next run loads anew. Called in the child, first of all."""
+        self._forked = True
+        _never_destroy(self._compiled)
+        _never_destroy(self._idle)
+        # The parent may have forked while another of its threads held the lock.
+        self._lock, self._compiled, self._idle = Lock(), None, SimpleQueue()
 
     def _request(self) -> tuple[SimpleQueue[openvino.InferRequest], openvino.InferRequest]:
         with self._lock:
             if self._closed or self._compiled is None:
                 raise ModelError("This graph is closed. Load it again.")
             compiled, idle = self._compiled, self._idle
-            if self._process != os.getpid():
-                self._forget()
-                compiled, idle = self._start(), self._idle
         try:
             return idle, idle.get_nowait()
         except Empty:
             return idle, compiled.create_infer_request()
 
-    def _start(self) -> openvino.CompiledModel:
-        self._process = os.getpid()
-        self._idle: SimpleQueue[openvino.InferRequest] = SimpleQueue()
-        self._compiled: openvino.CompiledModel | None = self._compile()
-        return self._compiled
-
-    def _forget(self) -> None:
-        if self._process != os.getpid():
-            # Even to destroy the parent's would wait for its threads.
-            _LEFT_BY_PARENTS.append((self._compiled, self._idle))
-        self._compiled, self._idle = None, SimpleQueue()
+    def _in_child(self) -> OnnxGraph:
+        with self._lock:
+            if self._closed:
+                raise ModelError("This graph is closed. Load it again.")
+            if self._child is None:
+                self._child = OnnxBackend(self._streams).load(self._path)
+            return self._child
 
 
-_LEFT_BY_PARENTS: list[object] = []
+_GRAPHS: WeakSet[OpenVinoGraph] = WeakSet()
+_CORE_LOCK = Lock()
+
+
+def _forked() -> None:
+    global _CORE_LOCK
+    _CORE_LOCK = Lock()
+    for graph in tuple(_GRAPHS):
+        graph.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def _never_destroy(left_by_parent: object) -> None:
+    """To destroy it would wait for threads that are not in this process, even while the interpreter ends."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(left_by_parent))
 
 
 def _half(precision: Precision, here: Machine) -> tuple[bool, str]:
@@ -172,9 +199,6 @@ def _small_onednn_cache() -> Iterator[None]:
         yield
     finally:
         os.environ.pop(_ONEDNN, None)
-
-
-_CORE_LOCK = Lock()
 
 
 def _core() -> openvino.Core:

@@ -53,8 +53,8 @@ def load(
         return _reranker(scorer, limits, chosen)
     if str(name).partition("@")[0] in _BUILT_IN:
         raise UnknownModel(f"{str(name)!r}: this version has {', '.join(sorted(_BUILT_IN))}.")
-    from secondpass.models.pair import PairModel
     from secondpass.models.files import resolve
+    from secondpass.models.pair import PairModel
     from secondpass.models.recipe import check_head
 
     cache = Path(cache_dir) if cache_dir is not None else None
