@@ -101,6 +101,7 @@ class Worker:
             env=environment(ours=python == Path(sys.executable)),
         )
         self.last = self._answer()
+        self.version = self.last.get("version", "")
         self.cold = time.perf_counter() - began
 
     def turn(self) -> dict[str, Any]:
@@ -117,7 +118,8 @@ class Worker:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            code = self._process.wait(timeout=60)
+            self.close()
+            code = self._process.returncode
             raise WorkerFailed(f"its process ended with {code} before it answered; --verbose shows what it printed")
         answer: dict[str, Any] = json.loads(line)
         return answer
@@ -156,7 +158,7 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     load = os.getloadavg() if hasattr(os, "getloadavg") else None
-    inputs = prepare(options.folder, options.data / options.collection, options.seed)
+    inputs = prepare(options.folder.resolve(), options.data / options.collection, options.seed)
     header = describe(inputs, options, load)
     print("\n".join(header) + "\n", flush=True)
     floor = Worker(Path(sys.executable), {"kind": "floor", "model": str(inputs.folder), "threads": options.threads})
@@ -238,7 +240,7 @@ def report(rows: Sequence[Row], rates: Sequence[Mapping[str, float]], inputs: In
         ratios = [f"{row.median / ours[name]:.2f}" if name in ours else "" for name in (OURS, PLAIN)]
         peak, cold = f"{row.worker.last['peak_mb']:.0f}", f"{row.worker.cold:.2f}"
         cells = [f"{row.median:.3f}", f"{min(row.seconds):.3f}", *ratios, peak, cold, _off(row, reference)]
-        lines.append(f"| {row.contender.name} | {' | '.join(cells)} |")
+        lines.append(f"| {row.contender.name} ({row.worker.version}) | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *_floor_lines(ours, rates, inputs)])
 
 
@@ -277,6 +279,7 @@ def to_json(
         "rows": [
             {
                 "name": row.contender.name,
+                "version": row.worker.version,
                 "seconds": row.seconds,
                 "median": row.median,
                 "best": min(row.seconds),

@@ -11,6 +11,8 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,12 @@ def sentence_transformers_(task: dict[str, Any]) -> Score:
 
 
 def flashrank_(task: dict[str, Any]) -> Score:
-    from flashrank import Ranker, RerankRequest
-
-    ranker = Ranker(model_name=task["name"], cache_dir=task["model"], max_length=512, log_level="ERROR")
+    flashrank = import_module("flashrank")
+    ranker = flashrank.Ranker(model_name=task["name"], cache_dir=task["model"], max_length=512, log_level="ERROR")
 
     def score(pairs: Pairs) -> list[float]:
         passages = [{"id": i, "text": text} for i, (_, text) in enumerate(pairs)]
-        ranked = ranker.rerank(RerankRequest(query=pairs[0][0], passages=passages))
+        ranked = ranker.rerank(flashrank.RerankRequest(query=pairs[0][0], passages=passages))
         return [float(row["score"]) for row in sorted(ranked, key=lambda row: int(row["id"]))]
 
     return score
@@ -86,6 +87,14 @@ CONTENDERS = {"secondpass": secondpass_, "sentence-transformers": sentence_trans
 PREPARATIONS = {"quantise-onnx": quantise_onnx, "quantise-openvino": quantise_openvino}
 
 
+def installed(distribution: str) -> str:
+    """The contender's version; a checkout that is not installed has none."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "checkout"
+
+
 def peak_megabytes() -> float:
     """The most memory that this process ever had resident; Linux tells it without what was inherited at the start."""
     status = Path("/proc/self/status")
@@ -120,7 +129,7 @@ def main() -> None:
     pairs = [(query, text) for query, text in json.loads(Path(task["pairs"]).read_text(encoding="utf-8"))]
     score = CONTENDERS[task["kind"]](task)
     score(pairs[:COLD])
-    answer(ready=True)
+    answer(version=installed(task["kind"]))
     for _ in sys.stdin:
         began = time.perf_counter()
         scores = score(pairs)

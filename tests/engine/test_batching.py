@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secondpass.engine.batching import batches
+from secondpass.engine.batching import MOST_ROWS, batches
 from secondpass.models.scorer import padded_length
 
 LENGTHS = st.lists(st.integers(1, 600), max_size=80)
@@ -36,6 +36,23 @@ def test_batches_share_out_evenly_over_the_streams() -> None:
 
 def test_rows_of_one_length_waste_no_padding() -> None:
     assert [len(batch) for batch in batches([64] * 64, budget=1024)] == [16] * 4
+
+
+def test_rows_of_one_group_come_together_and_cost_as_much_as_one() -> None:
+    groups = [number % 4 for number in range(400)]
+    made = batches([256] * 400, groups, budget=1024)
+    assert [len(batch) for batch in made] == [400]
+    assert [groups[row] for row in made[0]] == sorted(groups)
+
+
+def test_a_group_does_not_grow_a_batch_without_end() -> None:
+    assert max(map(len, batches([8] * 2000, [1] * 2000))) == MOST_ROWS
+
+
+@given(LENGTHS, st.lists(st.none() | st.integers(0, 5), min_size=80, max_size=80), st.integers(1, 3))
+def test_groups_lose_no_row(lengths: list[int], groups: list[int | None], streams: int) -> None:
+    made = batches(lengths, groups[: len(lengths)], streams=streams)
+    assert sorted(row for batch in made for row in batch) == list(range(len(lengths)))
 
 
 def test_nothing_gives_no_batches() -> None:

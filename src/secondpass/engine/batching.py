@@ -9,23 +9,38 @@ from secondpass.models.scorer import padded_length
 BUDGET = 1024
 """Padded tokens a batch: measured best for small encoders on one core a stream."""
 
+MOST_ROWS = 512
+"""Rows a batch, whatever they cost together."""
 
-def batches(lengths: Sequence[int], *, budget: int = BUDGET, streams: int = 1) -> list[list[int]]:
+
+def batches(
+    lengths: Sequence[int],
+    groups: Sequence[int | None] | None = None,
+    *,
+    budget: int = BUDGET,
+    streams: int = 1,
+) -> list[list[int]]:
     """Positions into `lengths`, longest first, in batches of rows × longest ≤ `budget`; a longer row goes alone.
 
-    Where the budget allows, the batches are equal shares of the whole and their number a multiple of `streams`: with
-    seven batches on two streams one stream would stand idle at the end.
+    Rows of one group are kept together and cost as much as one. Where the budget allows, the batches are equal shares
+    of the whole and their number a multiple of `streams`: with seven batches on two streams one would stand idle.
     """
-    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    named = [None] * len(lengths) if groups is None else groups
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], named[i] or 0))
     costs = [padded_length(lengths[i]) for i in order]
+    for at in range(len(order) - 1, 0, -1):
+        group = named[order[at]]
+        if group is not None and group == named[order[at - 1]]:
+            costs[at] = 0
     share = sum(costs) / max(1, streams * -(-sum(costs) // (budget * streams)))
     made: list[list[int]] = []
-    longest, taken = 0, 0.0
+    longest, rows, taken = 0, 0, 0.0
     for i, cost in zip(order, costs, strict=True):
-        full = made and (len(made[-1]) + 1) * longest > budget
-        if not made or full or taken + cost / 2 > share * len(made):
+        full = rows > 0 and ((rows + bool(cost)) * longest > budget or len(made[-1]) >= MOST_ROWS)
+        if not made or full or (cost and taken + cost / 2 > share * len(made)):
             made.append([])
-            longest = cost
+            longest, rows, cost = padded_length(lengths[i]), 0, padded_length(lengths[i])
         made[-1].append(i)
+        rows += bool(cost)
         taken += cost
     return made

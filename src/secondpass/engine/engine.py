@@ -46,8 +46,9 @@ class Engine:
         pending: deque[tuple[int, list[tuple[list[int], Future[NDArray[np.float32]]]]]] = deque()
         try:
             for window in _windows(pieces):
-                groups = batches([piece.length for piece in window], budget=self.budget, streams=self.streams)
-                futures = [(rows, pool.submit(logits, [window[i] for i in rows])) for rows in groups]
+                lengths, groups = [piece.length for piece in window], [piece.group for piece in window]
+                packed = batches(lengths, groups, budget=self.budget, streams=self.streams)
+                futures = [(rows, pool.submit(logits, [window[i] for i in rows])) for rows in packed]
                 pending.append((len(window), futures))
                 if len(pending) > 1:
                     done.append(_gather(*pending.popleft(), advance))
@@ -85,9 +86,12 @@ class Engine:
 def _windows(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
     window: list[Piece] = []
     tokens = 0
+    group: int | None = None
     for piece in pieces:
+        if piece.group is None or piece.group != group:
+            tokens += padded_length(piece.length)
+        group = piece.group
         window.append(piece)
-        tokens += padded_length(piece.length)
         if tokens >= WINDOW:
             yield window
             window, tokens = [], 0

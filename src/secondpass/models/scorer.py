@@ -50,10 +50,15 @@ def padded_length(length: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one row of a batch is made from: `length` padded tokens of cost, and what the scorer needs to compute it."""
+    """What one row of a batch is made from: `length` padded tokens of cost, and what the scorer needs to compute it.
+
+    Pieces of one `group` share their cost where they meet in a batch: one document that several queries ask about, in a
+    model that reads it apart from them.
+    """
 
     length: int
     inputs: Any
+    group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from secondpass.backends.base import Capabilities
 from secondpass.engine.engine import Engine
 from secondpass.errors import InputError
-from secondpass.models.scorer import Declared, ListScorer, PairScorer, Piece, activate, bounded
+from secondpass.models.scorer import Declared, ListScorer, PairScorer, Piece, Reading, activate, bounded
 from secondpass.ranking.progress import Bar
 from secondpass.text.encode import Limits, aggregate
 from secondpass.text.render import as_documents, as_query, render
@@ -45,6 +45,21 @@ class _Scored:
     tokens: Sequence[int]
     truncated: Sequence[bool]
     chunks: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What is to be told of one document of one request, in the order in which pieces were made."""
+
+    request: int
+    document: int
+    tokens: int
+    truncated: bool
+    chunks: int
+
+
+_Block = tuple[int, Sequence[int]]
+"""A request's number, and positions of some of its documents."""
 
 
 class Reranker:
@@ -184,24 +199,27 @@ class Reranker:
         scorer = self._scorer
         if isinstance(scorer, ListScorer):
             return [_score_list(scorer, request) for request in requests]
-        reports: list[list[tuple[int, bool, int]]] = [[] for _ in requests]
+        together = scorer.declared.separable and len(requests) > 1
+        blocks = _by_text(requests) if together else _by_request(requests)
+        reports: list[_Report] = []
         total = sum(len(request.texts) for request in requests)
         with Bar(total, show=progress) as bar:
-            logits = self._engine.run(self._pieces(scorer, requests, reports), scorer.logits, bar.advance)
-        return _fold(logits, reports, self.limits)
+            logits = self._engine.run(self._pieces(scorer, requests, blocks, reports), scorer.logits, bar.advance)
+        return _fold(logits, reports, requests, self.limits)
 
     def _pieces(
-        self, scorer: PairScorer, requests: Sequence[_Request], reports: list[list[tuple[int, bool, int]]]
+        self, scorer: PairScorer, requests: Sequence[_Request], blocks: Iterable[_Block], reports: list[_Report]
     ) -> Iterator[Piece]:
-        """Every request's pieces, made as they are asked for; what is to be told of each document goes to `reports`."""
-        for request, report in zip(requests, reports, strict=True):
-            if not request.texts:
-                continue
-            read = scorer.read(request.query, request.instruction, self.limits)
-            for start in range(0, len(request.texts), BLOCK):
-                for reading in read(request.texts[start : start + BLOCK]):
-                    report.append((reading.tokens, reading.truncated, len(reading.pieces)))
-                    yield from reading.pieces
+        """The blocks' pieces, made as they are asked for; what is to be told of each document goes to `reports`."""
+        readers: dict[int, Callable[[Sequence[str]], list[Reading]]] = {}
+        for number, positions in blocks:
+            request = requests[number]
+            if number not in readers:
+                readers[number] = scorer.read(request.query, request.instruction, self.limits)
+            readings = readers[number]([request.texts[i] for i in positions])
+            for position, reading in zip(positions, readings, strict=True):
+                reports.append(_Report(number, position, reading.tokens, reading.truncated, len(reading.pieces)))
+                yield from reading.pieces
 
     def _ranking(self, request: _Request, scored: _Scored, top_n: int | None, min_score: float | None) -> Ranking:
         if top_n is not None and top_n < 1:
@@ -238,15 +256,39 @@ def _score_list(scorer: ListScorer, request: _Request) -> _Scored:
     return _Scored(logits.astype(np.float64), scorer.tokens(request.texts), [False] * count, [1] * count)
 
 
-def _fold(logits: Scores, reports: Sequence[Sequence[tuple[int, bool, int]]], limits: Limits) -> list[_Scored]:
-    """Documents' logits from those of their pieces."""
+def _by_request(requests: Sequence[_Request]) -> Iterator[_Block]:
+    for number, request in enumerate(requests):
+        for start in range(0, len(request.texts), BLOCK):
+            yield number, range(start, min(start + BLOCK, len(request.texts)))
+
+
+def _by_text(requests: Sequence[_Request]) -> Iterator[_Block]:
+    """Requests that ask about one text follow each other, so that a separable model reads it once for all of them."""
+    asking: dict[str, dict[int, list[int]]] = {}
+    for number, request in enumerate(requests):
+        for position, text in enumerate(request.texts):
+            asking.setdefault(text, {}).setdefault(number, []).append(position)
+    for requested in asking.values():
+        yield from requested.items()
+
+
+def _fold(logits: Scores, reports: Sequence[_Report], requests: Sequence[_Request], limits: Limits) -> list[_Scored]:
+    """Documents' logits from those of their pieces, back in the callers' order."""
     values = logits.astype(np.float64)
+    found: list[dict[int, tuple[float, _Report]]] = [{} for _ in requests]
     at = 0
-    folded = []
     for report in reports:
-        found = np.empty(len(report), np.float64)
-        for i, (_, _, chunks) in enumerate(report):
-            found[i] = values[at] if chunks == 1 else aggregate(values[at : at + chunks].tolist(), limits.aggregate)
-            at += chunks
-        folded.append(_Scored(found, [r[0] for r in report], [r[1] for r in report], [r[2] for r in report]))
-    return folded
+        chunks = values[at : at + report.chunks].tolist()
+        logit = chunks[0] if len(chunks) == 1 else aggregate(chunks, limits.aggregate)
+        found[report.request][report.document] = (logit, report)
+        at += report.chunks
+    return [_scored([one[i] for i in range(len(one))]) for one in found]
+
+
+def _scored(found: Sequence[tuple[float, _Report]]) -> _Scored:
+    return _Scored(
+        logits=np.array([logit for logit, _ in found], np.float64),
+        tokens=[report.tokens for _, report in found],
+        truncated=[report.truncated for _, report in found],
+        chunks=[report.chunks for _, report in found],
+    )

@@ -27,7 +27,9 @@ def gate(tmp_path: Path) -> Gate:
 def test_a_logit_is_the_weighted_sum_and_its_correction(gate: Gate) -> None:
     features = RNG.normal(size=(6, 3)).astype(np.float32)
     given = np.clip((features - ARRAYS["mean"]) / ARRAYS["spread"], -CLIP, CLIP)
-    expected = given @ ARRAYS["plain"] + np.tanh(given @ ARRAYS["wide"].T + ARRAYS["wide_bias"]) @ ARRAYS["narrow"] + 0.25
+    expected = (
+        given @ ARRAYS["plain"] + np.tanh(given @ ARRAYS["wide"].T + ARRAYS["wide_bias"]) @ ARRAYS["narrow"] + 0.25
+    )
     logits = gate.logits(features)
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, expected, atol=1e-5)

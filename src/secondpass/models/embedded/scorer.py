@@ -101,7 +101,9 @@ class EmbeddedScorer:
 
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),)."""
-        states = self._states([piece.inputs[2] for piece in pieces])
+        read = list({piece.group: piece.inputs[2] for piece in pieces}.items())
+        by_group = dict(zip((group for group, _ in read), self._states([ids for _, ids in read]), strict=True))
+        states = [by_group[piece.group] for piece in pieces]
         features = np.empty((len(pieces), len(FEATURES) + len(NAMES)), np.float32)
         by_query: dict[Asked, list[int]] = {}
         for row, piece in enumerate(pieces):
@@ -134,7 +136,8 @@ class EmbeddedScorer:
     @staticmethod
     def _reading(asked: Asked, text: Text, ids: Ids, room: int, limits: Limits) -> Reading:
         spans = cut(len(ids), room, limits)
-        pieces = tuple(Piece(span.stop - span.start + SPECIAL, (asked, text, ids[span])) for span in spans)
+        parts = [ids[span] for span in spans]
+        pieces = tuple(Piece(len(part) + SPECIAL, (asked, text, part), hash(part.tobytes())) for part in parts)
         return Reading(pieces, len(ids), limits.policy == "truncate" and len(ids) > room)
 
     def _states(self, texts: Sequence[Ids]) -> list[States]:

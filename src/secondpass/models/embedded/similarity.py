@@ -57,7 +57,7 @@ class AskedStates:
         return cls(
             rows=_unit(query),
             mean=_unit(query.mean(0)),
-            even=inner / np.float32(inner.sum()),
+            even=np.asarray(inner / inner.sum(), np.float32),
             share=idf / idf.sum(),
             rare=square / square.sum(),
             inner=inner,
