@@ -19,7 +19,7 @@ def reranker(request: pytest.FixtureRequest) -> Iterator[Reranker]:
         yield made
 
 
-REFUSED: list[tuple[str, Callable[[Reranker], Any], str]] = [
+REFUSED: list[tuple[str, Callable[[Any], Any], str]] = [
     ("empty query", lambda r: r.rank("", GOOD), "query"),
     ("blank query", lambda r: r.rank(" \n\t", GOOD), "query"),
     ("query that is no text", lambda r: r.rank(None, GOOD), "None"),
@@ -37,9 +37,7 @@ REFUSED: list[tuple[str, Callable[[Reranker], Any], str]] = [
 
 
 @pytest.mark.parametrize(("ask", "message"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
-def test_refused_with_the_value_and_the_remedy(
-    reranker: Reranker, ask: Callable[[Reranker], Any], message: str
-) -> None:
+def test_refused_with_the_value_and_the_remedy(reranker: Reranker, ask: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(InputError, match=rf"(?s){message}"):
         ask(reranker)
     assert len(reranker.rank("cat", GOOD)) == 2  # and the reranker is as good as before

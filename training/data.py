@@ -76,7 +76,7 @@ def standard_library() -> Collection:
 
 
 def halves(collection: Collection, *, least: int = 120) -> Collection:
-    """Long queries, as when a document looks for its like: the first half of a text → its second half (inverse cloze)."""
+    """Long queries, as when a document looks for its like: a text's first half → its second (inverse cloze)."""
     documents: dict[str, Document] = {}
     queries: dict[str, Query] = {}
     for key, document in collection.documents.items():

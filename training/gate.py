@@ -123,7 +123,7 @@ def train(lists: list[Lists], *, hidden: int, steps: int, rate: float, decay: fl
     optimiser = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay)
     average = torch.optim.swa_utils.AveragedModel(model)
     chance = np.array([WEIGHT.get(one.name, 1.0) for one in lists])
-    centre = model.mean
+    centre = torch.from_numpy(every.mean(0))
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 100) * (1 - step / steps)
@@ -145,7 +145,8 @@ def train(lists: list[Lists], *, hidden: int, steps: int, rate: float, decay: fl
 def merged(gates: list[Gate]) -> Gate:
     """One gate whose logit is the mean of theirs: the wide layers side by side."""
     first = gates[0]
-    made = Gate(first.mean.numpy(), first.spread.numpy(), sum(gate.wide.out_features for gate in gates))  # type: ignore[operator]
+    hidden = sum(gate.wide.out_features for gate in gates)
+    made = Gate(first.mean.numpy(), first.spread.numpy(), hidden)  # type: ignore[operator]
     with torch.no_grad():
         made.plain.weight.copy_(torch.stack([gate.plain.weight for gate in gates]).mean(0))
         made.plain.bias.copy_(torch.stack([gate.plain.bias for gate in gates]).mean(0))
@@ -157,7 +158,7 @@ def merged(gates: list[Gate]) -> Gate:
 
 
 def calibrate(model: Gate, lists: list[Lists]) -> tuple[float, float]:
-    """Scale and shift the logit so that its sigmoid is the chance of relevance where half of the documents are relevant.
+    """Scale and shift the logit so that its sigmoid is the chance of relevance where half the documents are relevant.
 
     Platt's fit over every training pair, each collection counting alike. No order changes: the scale is positive.
     """
@@ -171,17 +172,18 @@ def calibrate(model: Gate, lists: list[Lists]) -> tuple[float, float]:
         optimiser.zero_grad()
         total = torch.zeros(())
         for x, y in zip(logits, grades, strict=True):
-            total = total + F.softplus(-(scale * x + shift))[y > 0].mean() + F.softplus(scale * x + shift)[y == 0].mean()
+            fitted = scale * x + shift
+            total = total + F.softplus(-fitted)[y > 0].mean() + F.softplus(fitted)[y == 0].mean()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 
-    optimiser.step(loss)
+    optimiser.step(loss)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         for layer in (model.plain, model.narrow):
             layer.weight.mul_(scale)
             layer.bias.mul_(scale)
         model.plain.bias.add_(shift)
-    return float(scale), float(shift)
+    return scale.item(), shift.item()
 
 
 def main() -> None:

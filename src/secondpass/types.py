@@ -31,8 +31,8 @@ AnyDocument = str | Document | Mapping[str, Any]
 class Hit:
     """One ranked document.
 
-    `index` is its position in the caller's list. `logit` is what the ranking is sorted by, `score` the same in [0, 1] by
-    the model's activation. `tokens` counts the document's tokens before any cut, `truncated` says whether some were
+    `index` is its position in the caller's list. `logit` is what the ranking is sorted by, `score` the same in [0, 1]
+    by the model's activation. `tokens` counts the document's tokens before any cut, `truncated` says whether some were
     not read, `chunks` how many pieces were. `signals` breaks the logit down where anything beside the model moved it.
     """
 
@@ -121,7 +121,7 @@ class Ranking(Sequence[Hit]):
         }
 
     def fit(self, *, tokens: int) -> Ranking:
-        """The best hits whose documents take at most `tokens` tokens together, in order; one too long is passed over."""
+        """The best hits whose documents take at most `tokens` tokens together; one too long is passed over."""
         kept: list[Hit] = []
         for hit in self.hits:
             if hit.tokens <= tokens:

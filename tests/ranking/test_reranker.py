@@ -12,6 +12,7 @@ from secondpass import Document, Limits, Reranker, load
 from secondpass.errors import InputError
 from secondpass.models.scorer import Declared, Piece, Reading
 from secondpass.text.encode import cut
+from secondpass.types import AnyDocument
 
 
 class Overlap:
@@ -87,7 +88,7 @@ def test_top_n_and_min_score_leave_the_rest_out(reranker: Reranker) -> None:
 
 
 def test_hits_hold_the_callers_own_documents(reranker: Reranker) -> None:
-    documents = [Document("abc", id="x"), {"text": "ab", "id": "y"}, "a"]
+    documents: list[AnyDocument] = [Document("abc", id="x"), {"text": "ab", "id": "y"}, "a"]
     ranking = reranker.rank("abc", documents)
     assert [hit.document for hit in ranking] == documents
     assert [hit.id for hit in ranking] == ["x", "y", None]

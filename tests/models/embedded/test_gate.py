@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ ARRAYS = {
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
-    values = {name: value.astype(np.float32) for name, value in ARRAYS.items()}
+    values: dict[str, Any] = {name: value.astype(np.float32) for name, value in ARRAYS.items()}
     np.savez(tmp_path / "gate.npz", inputs=np.array(["a", "b", "c"]), bias=np.float32(0.25), **values)
     return Gate.from_file(tmp_path / "gate.npz")
 
