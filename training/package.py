@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 from tokenizers import Tokenizer
 
+from secondpass.backends.onnx import import_onnxruntime
 from secondpass.models.embedded.evidence import FEATURES
 from secondpass.models.embedded.gate import Gate
 from secondpass.models.embedded.scorer import ENCODER, GATE, TOKENIZER, WORDS
@@ -69,7 +69,7 @@ def calibrated(held: graph.Weights, batches: Sequence[graph.Batch]) -> ModelProt
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "watched.onnx"
         graph.save(encoder(held, watched=watched), path)
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
         def run(inputs: graph.Batch) -> dict[str, NDArray[np.float32]]:
             return dict(zip(watched, session.run(watched, dict(inputs)), strict=True))

@@ -112,7 +112,7 @@ def test_several_threads_share_one_engine() -> None:
     assert all(values == [n / 2 for n in range(size)] for size, values in found.items())
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_a_forked_child_computes_with_threads_of_its_own() -> None:
     engine = Engine(streams=2)

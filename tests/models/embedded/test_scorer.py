@@ -116,7 +116,7 @@ def test_it_says_what_it_is(reranker: Reranker) -> None:
     assert reranker.capabilities.precision in declared.version
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_it_ranks_on_in_a_forked_child(reranker: Reranker) -> None:
     reranker.rank(QUERY, DOCUMENTS)
