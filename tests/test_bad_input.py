@@ -31,7 +31,14 @@ REFUSED: list[tuple[str, Callable[[Any], Any], str]] = [
     ("one string for a list", lambda r: r.rank("cat", "the cat"), "list"),
     ("an instruction that is no text", lambda r: r.rank("cat", GOOD, instruction=3), "instruction=3"),
     ("top_n below one", lambda r: r.rank("cat", GOOD, top_n=-1), "top_n=-1"),
+    ("min_score above one", lambda r: r.rank("cat", GOOD, min_score=5), "min_score=5"),
+    ("min_score that is no number", lambda r: r.rank_many(["cat"], [GOOD], min_score=float("nan")), "min_score=nan"),
+    ("one name for a list of fields", lambda r: r.rank("cat", GOOD, fields="price"), r"fields='price'"),
+    ("None in a later list", lambda r: r.rank_many(["a", "b"], [GOOD, ["a", None]]), r"queries\[1\]: documents\[1\]"),
+    ("None in a later pair", lambda r: r.predict([("a", "b"), ("c", "d"), ("a", None)]), r"documents\[2\].*None"),
     ("a pair of three", lambda r: r.predict([("a", "b", "c")]), r"pairs\[0\]"),
+    ("one string for many queries", lambda r: r.rank_many("ab", [GOOD, GOOD]), "queries='ab'"),
+    ("one string for many instructions", lambda r: r.rank_many(["a"], [GOOD], instructions="x"), "instructions='x'"),
     ("lists that do not match", lambda r: r.rank_many(["a"], []), "1 queries, 0 candidate lists"),
 ]
 

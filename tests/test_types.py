@@ -69,6 +69,7 @@ def test_values_cannot_be_changed() -> None:
         (Document("text", id="a"), "a", "text"),
         ({"id": 7, "text": "row"}, "7", "row"),
         ({"_id": "b", "name": "f"}, "b", "{'_id': 'b', 'name': 'f'}"),
+        ({"id": "c", "page_content": "page"}, "c", "page"),
     ],
 )
 def test_a_hit_knows_its_documents_id_and_text(document: str | Document | dict[str, str], id_: str, text: str) -> None:

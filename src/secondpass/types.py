@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, overload
 if TYPE_CHECKING:
     from rich.table import Table
 
+TEXT_KEYS = ("text", "content", "page_content", "body")
+"""A mapping with a string under one of these is a document; the first that has one is its text."""
+
 _SNIPPET = 100
 
 
@@ -21,6 +24,11 @@ class Document:
     id: str | None = None
     title: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def text_of(record: Mapping[str, Any]) -> str | None:
+    """The text of a mapping that is a document; None for one that is a record."""
+    return next((record[key] for key in TEXT_KEYS if isinstance(record.get(key), str)), None)
 
 
 AnyDocument = str | Document | Mapping[str, Any]
@@ -57,12 +65,12 @@ class Hit:
 
     @property
     def text(self) -> str:
-        """The document's text; a mapping without a `text` field as Python writes it."""
+        """The document's text; a mapping without one (see `TEXT_KEYS`) as Python writes it."""
         if isinstance(self.document, Document):
             return self.document.text
         if isinstance(self.document, Mapping):
-            found = self.document.get("text")
-            return found if isinstance(found, str) else str(dict(self.document))
+            found = text_of(self.document)
+            return str(dict(self.document)) if found is None else found
         return self.document
 
     def __getitem__(self, key: str) -> Any:

@@ -115,7 +115,7 @@ def test_a_file_without_a_telling_name_is_recognised(write: Write, content: str,
         ("a.jsonl", '{"text": "x", "n": NaN}', r"a\.jsonl:1: NaN is not JSON"),
         ("a.jsonl", "[" * 100_000, r"a\.jsonl:1: not JSON that can be read"),
         ("a.jsonl", '{"text": "x"}\n\xff'.encode("latin-1"), r"a\.jsonl:2: not UTF-8"),
-        ("a.json", '[\n"x",\n', r"a\.json:3: not JSON"),
+        ("a.json", '[\n"x",\n', r"a\.json:3: not JSON.*--format"),
         ("a.json", '["x", 5]', r"a\.json: item 2: 5 is no document"),
         ("a.json", '"x"', r"a\.json: holds one str"),
         ("a.json", "{}", r"a\.json: an object must hold lists"),
@@ -183,3 +183,9 @@ def test_every_text_comes_back_from_csv(tmp_path_factory: pytest.TempPathFactory
 
 def test_the_places_of_a_json_file_count_its_items(write: Write) -> None:
     assert [c.place for c in source.read([write("a.json", '["x", "y"]')], Fields())][1].endswith("a.json: item 2")
+
+
+def test_a_program_without_stdin_is_told_what_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="name a FILE"):
+        read([], Fields())

@@ -135,6 +135,44 @@ def test_a_closed_engine_says_so() -> None:
         engine.run(numbered([1]), halves)
 
 
+def test_closing_while_another_thread_computes_is_told_by_name() -> None:
+    closing = threading.Event()
+    engine = Engine(streams=1)
+
+    def wait(batch: Sequence[Piece]) -> NDArray[np.float32]:
+        closing.wait(timeout=20)
+        return halves(batch)
+
+    def pieces() -> Iterator[Piece]:
+        yield from numbered([512] * (WINDOW // 512 + 1))
+        closer.start()
+        while not engine._closed:
+            time.sleep(0.001)
+        closing.set()
+        yield from numbered([512] * WINDOW)
+
+    closer = threading.Thread(target=engine.close)
+    with pytest.raises(InputError, match="closed"):
+        engine.run(pieces(), wait)
+    closer.join(timeout=20)
+    assert not closer.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+def test_a_forked_child_closes_though_its_parent_held_the_lock() -> None:
+    engine = Engine(streams=1)
+    with engine._lock:
+        child = os.fork()
+        if child == 0:
+            engine.close()
+            os._exit(0)
+    deadline = time.monotonic() + 20
+    while (done := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert done == (child, 0)
+
+
 def test_no_streams_are_refused() -> None:
     with pytest.raises(InputError, match="streams=0"):
         Engine(streams=0)

@@ -17,8 +17,8 @@ from secondpass.backends.base import Capabilities, Graph, Tensors
 from secondpass.backends.onnx import OnnxBackend
 from secondpass.errors import InputError, ModelError, ModelLoadError, UntrainedHead
 from secondpass.models.files import resolve
-from secondpass.models.pair import PairModel, join, load_pair, round_up
-from secondpass.models.scorer import Piece
+from secondpass.models.pair import PairModel, join, load_pair
+from secondpass.models.scorer import Piece, padded_length
 from secondpass.text.encode import Limits
 from tests import checkpoints
 
@@ -219,21 +219,20 @@ def test_batches_are_padded_to_a_multiple_of_8_that_the_model_has_positions_for(
     watched = Watched()
     model = PairModel(resolve(checkpoints.write_weigher(tmp_path, tokenizer, config=config)), watched)
     (reading,) = model.read(QUERY, None, Limits())(["river " * words])
-    assert reading.pieces[0].length == round_up(len(reading.pieces[0].inputs) + 1)
+    assert reading.pieces[0].length == padded_length(len(reading.pieces[0].inputs) + 1)
     model.logits(reading.pieces)
     assert watched.shapes[-1] == (1, padded)
     length = len(reading.pieces[0].inputs) + 1
     assert watched.ids[0, length:].tolist() == [4] * (padded - length)
 
 
-def test_two_labels_give_the_log_probability_of_the_second(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_two_labels_give_the_log_odds_of_the_second(tokenizer: Tokenizer, tmp_path: Path) -> None:
     folder = checkpoints.write_weigher(tmp_path, tokenizer, labels=2)
     model = load_pair(folder, backend="onnxruntime")
     found = logits(model, ["a river"], Limits())
     first = expected(tokenizer, QUERY, "a river")
-    second = 2 * first
-    assert found[0] == pytest.approx(second - np.logaddexp(first, second), abs=1e-4)
-    assert model.declared.activation == "identity"
+    assert found[0] == pytest.approx(2 * first - first, abs=1e-4)
+    assert model.declared.activation == "sigmoid"
 
 
 def test_more_labels_are_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:

@@ -110,6 +110,34 @@ def test_what_was_cut_is_reported() -> None:
         reranker.rank("b", ["a" * 20 + "b"])
 
 
+def test_a_document_that_is_refused_is_named_by_its_place() -> None:
+    long = "a" * 20
+    with Reranker(Overlap(), limits=Limits(policy="error")) as reranker:
+        with pytest.raises(InputError, match=r"^documents\[1\]: .*20 tokens"):
+            reranker.rank("b", ["a", long])
+        with pytest.raises(InputError, match=r"^queries\[1\]: documents\[0\]: .*20 tokens"):
+            reranker.rank_many(["b", "c"], [["a"], [long]])
+        with pytest.raises(InputError, match=r"^pairs\[2\]: .*20 tokens"):
+            reranker.predict([("b", "a"), ("c", "a"), ("b", long)])
+
+
+def test_documents_are_rendered_as_the_model_declares() -> None:
+    class Later(Overlap):
+        declared = Declared("later", "1", renderer=99, max_tokens=16)
+
+    with Reranker(Later()) as reranker, pytest.raises(InputError, match="renderer of version 99"):
+        reranker.rank("a", ["a"])
+
+
+def test_a_cutoff_that_cannot_be_is_refused_before_anything_is_read() -> None:
+    scorer = Overlap()
+    with Reranker(scorer) as reranker:
+        for options in ({"top_n": 0}, {"min_score": 1.5}):
+            with pytest.raises(InputError, match=next(iter(options))):
+                reranker.rank("a", ["a"], **options)
+    assert scorer.queries_read == 0
+
+
 def test_an_instruction_reaches_the_model(reranker: Reranker) -> None:
     assert reranker.rank("a", ["a", "ab"])[0].index == 0
     assert reranker.rank("a", ["a", "ab"], instruction="b")[0].index == 1

@@ -24,6 +24,7 @@ class Capabilities:
 
     `streams`: forward passes that may run at the same time from different threads, each on one core.
     `precision`: what matrix products outside int8 weights are computed in ("fp32" or "bf16").
+    `budget`: padded tokens a forward pass at which small encoders were measured fastest.
     `reason`: one line for a person (`secondpass doctor`).
     """
 
@@ -31,6 +32,7 @@ class Capabilities:
     version: str
     streams: int
     precision: str
+    budget: int
     reason: str
 
 

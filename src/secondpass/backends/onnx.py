@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 _ERRORS_ONLY = 3
+# Activations of more tokens leave a core's second-level cache: 100 documents took 0.32 s at 512, 0.38 s at 1,024.
+_BUDGET = 512
 
 
 class OnnxBackend:
@@ -36,6 +38,7 @@ class OnnxBackend:
             version=versions().get("onnxruntime", "unknown"),
             streams=count,
             precision="fp32",
+            budget=_BUDGET,
             reason=f"onnxruntime, {count} single-threaded streams on {here.cores} usable cores" + (why and f"; {why}"),
         )
 

@@ -17,7 +17,7 @@ from secondpass.cli import options, output, source
 from secondpass.cli.measure import SIZES
 from secondpass.cli.options import TRACEBACK
 from secondpass.errors import InputError, ModelError
-from secondpass.types import Document
+from secondpass.text.render import render
 
 _WORDS = 80  # a passage; about 130 tokens of the text below
 _QUERIES = (
@@ -126,7 +126,7 @@ def _line(line: str, model: str) -> dict[str, Any]:
 
 def _texts(file: Path, text_field: str | None, file_format: options.Format | None) -> list[str]:
     candidates = source.read([file], source.Fields(text=text_field), file_format)
-    documents = [c.document.text if isinstance(c.document, Document) else str(c.document) for c in candidates]
+    documents = [render(candidate.document) for candidate in candidates]
     if len(documents) < SIZES[-1]:
         raise InputError(f"{file} has {len(documents)} documents; bench needs at least {SIZES[-1]}.")
     return documents

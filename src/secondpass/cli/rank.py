@@ -37,7 +37,9 @@ def rank(
     precision: options.Precision = "auto",
     revision: options.Revision = None,
     as_json: options.AsJson = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show logit, tokens, cuts, chunks and signals too.")
+    ] = False,
 ) -> None:
     """Rank documents for a query."""
     candidates = source.read(files or [], source.Fields(text_field, id_field, title_field), file_format)

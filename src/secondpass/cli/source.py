@@ -56,7 +56,7 @@ def read(files: Sequence[Path], fields: Fields, file_format: Format | None = Non
     one without is kept whole, as function schemas and table rows are, unless `fields.text` asks for a field by name.
     Raises `InputError` naming the file and the line.
     """
-    if not files and sys.stdin.isatty():
+    if not files and (sys.stdin is None or sys.stdin.isatty()):
         raise InputError("There are no documents: name a FILE, or pipe them in.")
     candidates: list[Candidate] = []
     for path in files or [STDIN]:
@@ -127,7 +127,9 @@ def _parsed(text: str, place: str) -> Any:
         return json.loads(text, parse_constant=lambda name: _not_json(name, place))
     except json.JSONDecodeError as error:
         where = place if "\n" not in text.rstrip("\r\n") else f"{place}:{error.lineno}"
-        raise InputError(f"{where}: not JSON ({error.msg} at column {error.colno}).") from error
+        raise InputError(
+            f"{where}: not JSON ({error.msg} at column {error.colno}). Mend it, or say what it is with --format."
+        ) from error
     except (RecursionError, ValueError) as error:
         raise InputError(f"{place}: not JSON that can be read ({error}).") from error
 

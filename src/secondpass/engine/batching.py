@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from secondpass.models.scorer import padded_length
 
 BUDGET = 1024
-"""Padded tokens a batch: measured best for small encoders on one core a stream."""
+"""Padded tokens a batch, where no backend says what suits it."""
 
 MOST_ROWS = 512
 """Rows a batch, whatever they cost together."""

@@ -25,11 +25,14 @@ Advance = Callable[[int], None]
 WINDOW = 32 * BUDGET
 """Padded tokens that are sorted together: enough for batches of like lengths, little enough to stay small in memory."""
 
+MOST_PIECES = 8192
+"""Pieces that are sorted together, whatever they cost."""
+
 
 class Engine:
     """`streams` threads, each computing one batch at a time. Safe to use from several threads and after a fork."""
 
-    def __init__(self, *, streams: int, budget: int = BUDGET) -> None:
+    def __init__(self, *, streams: int = 1, budget: int = BUDGET) -> None:
         if streams < 1:
             raise InputError(f"streams={streams}: at least one is needed.")
         self.streams = streams
@@ -40,7 +43,10 @@ class Engine:
         self._closed = False
 
     def run(self, pieces: Iterable[Piece], logits: Logits, advance: Advance | None = None) -> NDArray[np.float32]:
-        """One logit a piece, float32, in the order of `pieces`; `advance(n)` is told of every n pieces done."""
+        """One logit a piece, float32, in the order of `pieces`; `advance(n)` is told of every n pieces done.
+
+        Raises `InputError` once closed, also where that happens before the last batch could start.
+        """
         pool = self._threads()
         done: list[NDArray[np.float32]] = []
         pending: deque[tuple[int, list[tuple[list[int], Future[NDArray[np.float32]]]]]] = deque()
@@ -48,7 +54,7 @@ class Engine:
             for window in _windows(pieces):
                 lengths, groups = [piece.length for piece in window], [piece.group for piece in window]
                 packed = batches(lengths, groups, budget=self.budget, streams=self.streams)
-                futures = [(rows, pool.submit(logits, [window[i] for i in rows])) for rows in packed]
+                futures = [(rows, self._submitted(pool, logits, [window[i] for i in rows])) for rows in packed]
                 pending.append((len(window), futures))
                 if len(pending) > 1:
                     done.append(_gather(*pending.popleft(), advance))
@@ -61,10 +67,11 @@ class Engine:
         return np.concatenate(done) if done else np.empty(0, np.float32)
 
     def close(self) -> None:
-        """Let running batches end, and take no more."""
+        """Let batches that were handed in end, and take no more."""
+        self._leave_parent()
         with self._lock:
             pool, self._pool, self._closed = self._pool, None, True
-        if pool is not None and self._process == os.getpid():
+        if pool is not None:
             pool.shutdown(wait=True)
 
     def require_open(self) -> None:
@@ -72,10 +79,22 @@ class Engine:
         if self._closed:
             raise InputError("this reranker is closed: load it again to use it.")
 
-    def _threads(self) -> ThreadPoolExecutor:
+    def _submitted(
+        self, pool: ThreadPoolExecutor, logits: Logits, batch: Sequence[Piece]
+    ) -> Future[NDArray[np.float32]]:
+        try:
+            return pool.submit(logits, batch)
+        except RuntimeError:
+            self.require_open()  # another thread closed the engine; any other reason is none of ours
+            raise
+
+    def _leave_parent(self) -> None:
+        """In a forked child: the parent's threads do not exist here, and its lock may have been held when it forked."""
         if self._process != os.getpid():
-            # The parent's threads do not exist here, and its lock may have been held when it forked.
             self._process, self._lock, self._pool = os.getpid(), Lock(), None
+
+    def _threads(self) -> ThreadPoolExecutor:
+        self._leave_parent()
         with self._lock:
             self.require_open()
             if self._pool is None:
@@ -92,7 +111,7 @@ def _windows(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
             tokens += padded_length(piece.length)
         group = piece.group
         window.append(piece)
-        if tokens >= WINDOW:
+        if tokens >= WINDOW or len(window) >= MOST_PIECES:
             yield window
             window, tokens = [], 0
     if window:

@@ -7,24 +7,23 @@ One driver for BERT, ELECTRA, RoBERTa, XLM-R, DeBERTa-v2 and ModernBERT: what di
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secondpass.backends.base import Backend, Graph
+from secondpass.backends.base import Backend, Capabilities, Graph
 from secondpass.backends.choose import choose
 from secondpass.errors import InputError, ModelError, ModelLoadError, UntrainedHead
 from secondpass.models.files import Checkpoint, Name, resolve
 from secondpass.models.recipe import check_head, head_modules, read_recipe
-from secondpass.models.scorer import Activation, Declared, Piece, Reading
+from secondpass.models.scorer import Declared, Piece, Reading, padded_length
 from secondpass.text.encode import Limits, TextEncoder, cut, reference_cut
 from secondpass.text.render import RENDERER
 
 RECIPE_VERSION = "pair@1"
 _ENDLESS = 10**9  # tokens; the limit of models that have none
-_MULTIPLE = 8  # lengths are padded to a multiple of it, so that kernels see few shapes
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # a graph reads those of them that it has
 _OUTPUT = "logits"
 
@@ -83,6 +82,12 @@ class PairModel:
     def declared(self) -> Declared:
         return self._declared
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """The backend's; its reason also says which of the checkpoint's files was taken, and why."""
+        found = self._backend.capabilities
+        return replace(found, reason=f"{found.reason}; {self.checkpoint.reason}")
+
     def read(self, query: str, instruction: str | None, limits: Limits) -> Callable[[Sequence[str]], list[Reading]]:
         """Prepare a query, and return what prepares documents for it (see `PairScorer.read`).
 
@@ -104,7 +109,7 @@ class PairModel:
         return lambda texts: [self._read_document(head, doc, free, limits) for doc in self._encoder.ids(texts)]
 
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
-        """One logit a piece, float32, shape (len(pieces),); two labels give the log-probability of the second."""
+        """One logit a piece, float32, shape (len(pieces),); two labels give the second's log-odds."""
         if not pieces:
             return np.zeros(0, dtype=np.float32)
         return _one_logit(self._run([piece.inputs for piece in pieces]))
@@ -115,14 +120,13 @@ class PairModel:
 
     def _declare(self, labels: int) -> Declared:
         backend = self._backend.capabilities
-        default: Activation = "sigmoid" if labels == 1 else "identity"
         version = (self.checkpoint.version, RECIPE_VERSION, f"renderer@{RENDERER}", backend.precision)
         return Declared(
             name=self.checkpoint.name,
             version=" ".join(version),
             renderer=RENDERER,
             max_tokens=self._recipe.max_tokens,
-            activation=(self._recipe.activation or default) if labels == 1 else default,
+            activation=(self._recipe.activation or "sigmoid") if labels == 1 else "sigmoid",
             instructions="joined",
         )
 
@@ -179,7 +183,7 @@ class PairModel:
 
     def _padded(self, length: int) -> int:
         """`length` rounded up, but not past the model's last position."""
-        rounded = round_up(length)
+        rounded = padded_length(length)
         limit = self._recipe.max_tokens
         return rounded if limit is None else max(length, min(rounded, limit))
 
@@ -189,22 +193,14 @@ def join(instruction: str | None, query: str) -> str:
     return f"{instruction.rstrip()} {query}" if instruction and instruction.strip() else query
 
 
-def round_up(length: int) -> int:
-    """The next multiple of 8."""
-    return -(-length // _MULTIPLE) * _MULTIPLE
-
-
 def _piece(head: tuple[Ids, Ids], document: Sequence[int], tail: int) -> Piece:
     tokens = PairTokens(*head, np.array(document, dtype=np.int32))
-    return Piece(round_up(len(tokens) + tail), tokens)
+    return Piece(padded_length(len(tokens) + tail), tokens)
 
 
 def _one_logit(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The score of each row: its one label, or of two the log softmax at "relevant", as monoBERT's authors do."""
-    if logits.shape[1] == 1:
-        return logits[:, 0]
-    other, relevant = logits[:, 0].astype(np.float64), logits[:, 1].astype(np.float64)
-    return (-np.logaddexp(0.0, other - relevant)).astype(np.float32)
+    """Each row's one label; of two, "relevant" minus "irrelevant", whose sigmoid is the softmax that monoBERT reads."""
+    return logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
 
 
 def _require_pair_graph(checkpoint: Checkpoint, graph: Graph) -> None:

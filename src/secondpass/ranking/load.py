@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
-from secondpass.backends.base import Backend
 from secondpass.backends.choose import choose
-from secondpass.errors import UnknownModel
-from secondpass.models.scorer import ListScorer, PairScorer
+from secondpass.errors import InputError, UnknownModel
 from secondpass.ranking.reranker import Reranker
 from secondpass.text.encode import Aggregate, Limits, Policy, Truncation
 
 DEFAULT = "embedded"
-
-# Built-in name → module and class, imported on use. A class that takes a backend says so by `True`.
-_BUILT_IN: dict[str, tuple[str, str, bool]] = {
-    "bm25": ("secondpass.models.lexical", "BM25Scorer", False),
-    "embedded": ("secondpass.models.embedded.scorer", "EmbeddedScorer", True),
-    "embedded@1": ("secondpass.models.embedded.scorer", "EmbeddedScorer", True),
-}
+_BUILT_IN = ("bm25", "embedded", "embedded@1")
 
 
 def load(
@@ -30,6 +21,7 @@ def load(
     streams: int | None = None,
     revision: str | None = None,
     cache_dir: str | Path | None = None,
+    table: str | Path | None = None,
     policy: Policy = "truncate",
     max_tokens: int | None = None,
     overlap: int = 80,
@@ -39,29 +31,38 @@ def load(
     """Load a model: the embedded one by default, `bm25`, a local folder (`./…`, `/…`) or a hub id (`org/name`).
 
     `backend`: "auto", "onnxruntime" or "openvino". `precision`: "auto", "fp32", "bf16" or "int8". `streams`: forward
-    passes at a time, one a core by default. `revision` pins a hub id. For `policy`, `max_tokens`, `overlap`,
-    `aggregate` and `truncation` see `Limits`. Raises `UnknownModel`, `UntrainedHead`, `ModelLoadError`, `MissingExtra`
-    and `InputError`.
+    passes at a time, one a core by default. `revision` pins a hub id. `table`: a file of a corpus' document
+    frequencies for `bm25` (`text.lexical.Statistics.save`), which else counts among the candidates. A `Path` is always
+    a folder. For `policy`, `max_tokens`, `overlap`, `aggregate` and `truncation` see `Limits`. Raises `UnknownModel`,
+    `UntrainedHead`, `ModelLoadError`, `MissingExtra` and `InputError`.
     """
     limits = Limits(policy, max_tokens, overlap, aggregate, truncation)
-    known = _BUILT_IN.get(str(name or DEFAULT))
-    if known is not None:
-        module, attribute, computes = known
-        made = getattr(import_module(module), attribute)
-        chosen = choose(backend, precision, streams) if computes else None
-        scorer: PairScorer | ListScorer = made() if chosen is None else made(chosen)
-        return _reranker(scorer, limits, chosen)
-    if str(name).partition("@")[0] in _BUILT_IN:
-        raise UnknownModel(f"{str(name)!r}: this version has {', '.join(sorted(_BUILT_IN))}.")
-    from secondpass.models.files import resolve
-    from secondpass.models.pair import PairModel
-    from secondpass.models.recipe import check_head
+    named = DEFAULT if name is None else name
+    if table is not None and named != "bm25":
+        raise InputError(
+            f"table={str(table)!r} has the statistics of bm25, and {str(named)!r} has its own: leave it out."
+        )
+    if named in _BUILT_IN:
+        if revision is not None:
+            raise InputError(f"revision={revision!r} pins a hub id, and {named!r} came with the package: leave it out.")
+        return _bm25(table, limits) if named == "bm25" else _embedded(backend, precision, streams, limits)
+    if isinstance(named, str) and named.partition("@")[0] in _BUILT_IN:
+        raise UnknownModel(f"{named!r}: this version has {', '.join(_BUILT_IN)}.")
+    from secondpass.models.pair import load_pair
 
     cache = Path(cache_dir) if cache_dir is not None else None
-    checkpoint = resolve(str(name), precision=precision, revision=revision, cache_dir=cache, accept=check_head)
+    scorer = load_pair(named, backend=backend, precision=precision, streams=streams, revision=revision, cache_dir=cache)
+    return Reranker(scorer, limits=limits, capabilities=scorer.capabilities)
+
+
+def _bm25(table: str | Path | None, limits: Limits) -> Reranker:
+    from secondpass.models.lexical import BM25Scorer
+
+    return Reranker(BM25Scorer(None if table is None else Path(table)), limits=limits)
+
+
+def _embedded(backend: str, precision: str, streams: int | None, limits: Limits) -> Reranker:
+    from secondpass.models.embedded.scorer import EmbeddedScorer
+
     chosen = choose(backend, precision, streams)
-    return _reranker(PairModel(checkpoint, chosen), limits, chosen)
-
-
-def _reranker(scorer: PairScorer | ListScorer, limits: Limits, backend: Backend | None) -> Reranker:
-    return Reranker(scorer, limits=limits, capabilities=None if backend is None else backend.capabilities)
+    return Reranker(EmbeddedScorer(chosen), limits=limits, capabilities=chosen.capabilities)

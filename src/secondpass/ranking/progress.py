@@ -15,11 +15,15 @@ PATIENCE = 1.0
 
 
 class Bar:
-    """Counts documents. `show`: True for always, False for never, None for a terminal after a second of work."""
+    """Counts what was scored, of `total` where that is known.
+
+    `show`: True for always, False for never, None for a terminal after a second of work.
+    """
 
     def __init__(self, total: int | None, *, show: bool | None = None) -> None:
         self._total = total
-        self._show = sys.stderr.isatty() if show is None else show
+        # A program without a console, such as pythonw, has no stderr.
+        self._show = sys.stderr is not None and sys.stderr.isatty() if show is None else show
         self._due = time.monotonic() + (0.0 if show else PATIENCE)
         self._done = 0
         self._bar: Progress | None = None
@@ -51,4 +55,4 @@ def _bar() -> Progress:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return Progress(*columns, console=Console(stderr=True, force_terminal=True), transient=True)

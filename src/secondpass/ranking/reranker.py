@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -35,6 +35,8 @@ class _Request:
     instruction: str | None
     documents: Sequence[AnyDocument]
     texts: Sequence[str]
+    called: Callable[[int], str] = "documents[{}]".format
+    """What the caller knows a document by, from its position here; for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Reranker:
         self._scorer = scorer
         self.limits = limits or Limits()
         self.capabilities = capabilities
-        self._engine = Engine(streams=capabilities.streams if capabilities else 1)
+        self._engine = Engine(streams=capabilities.streams, budget=capabilities.budget) if capabilities else Engine()
 
     @property
     def declared(self) -> Declared:
@@ -105,7 +107,8 @@ class Reranker:
         them every document comes back. `fields` names metadata to read along with the text. `progress`: a bar always
         (True), never (False), or in a terminal once the work proves long (None). Raises `InputError`.
         """
-        request = _request(query, documents, instruction, fields)
+        _check_cutoffs(top_n, min_score)
+        request = _request(query, documents, instruction, fields, self.declared.renderer)
         (scored,) = self._score([request], progress)
         return self._ranking(request, scored, top_n, min_score)
 
@@ -121,14 +124,21 @@ class Reranker:
         progress: bool | None = None,
     ) -> list[Ranking]:
         """Rank a list of candidates for each query; batches are shared across queries. Raises `InputError`."""
+        _check_cutoffs(top_n, min_score)
+        for name, given in (("queries", queries), ("instructions", instructions)):
+            if isinstance(given, str):
+                raise InputError(f"{name}={given!r:.80} is a single string: give a list of them, or use rank.")
         told = [None] * len(queries) if instructions is None else list(instructions)
         if not len(queries) == len(candidate_lists) == len(told):
             raise InputError(
                 f"{len(queries)} queries, {len(candidate_lists)} candidate lists and {len(told)} instructions: "
                 "give one list (and one instruction, or None) a query."
             )
-        given = zip(queries, candidate_lists, told, strict=True)
-        requests = [_request(query, documents, one, fields) for query, documents, one in given]
+        asked = enumerate(zip(queries, candidate_lists, told, strict=True))
+        requests = [
+            _numbered(number, query, documents, one, fields, self.declared.renderer)
+            for number, (query, documents, one) in asked
+        ]
         scored = self._score(requests, progress)
         return [self._ranking(r, s, top_n, min_score) for r, s in zip(requests, scored, strict=True)]
 
@@ -146,7 +156,7 @@ class Reranker:
         progress: bool | None = None,
     ) -> Scores:
         """Scores in [0, 1], float32, shape (n,), in the order of `documents`. Raises `InputError`."""
-        (scored,) = self._score([_request(query, documents, instruction, fields)], progress)
+        (scored,) = self._score([_request(query, documents, instruction, fields, self.declared.renderer)], progress)
         return bounded(scored.logits, self.declared.activation)
 
     def predict(
@@ -171,7 +181,13 @@ class Reranker:
             if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
                 raise InputError(f"pairs[{position}] is {pair!r:.80}: give (query, document).")
             asked.setdefault(as_query(pair[0]), []).append(position)
-        requests = [_request(query, [every[i][1] for i in at], prompt, ()) for query, at in asked.items()]
+        documents = as_documents([pair[1] for pair in every])
+        requests = [
+            replace(
+                _request(query, [documents[i] for i in at], prompt, (), self.declared.renderer), called=_called_in(at)
+            )
+            for query, at in asked.items()
+        ]
         logits = np.empty(len(every), np.float32)
         for at, scored in zip(asked.values(), self._score(requests, show_progress_bar), strict=True):
             logits[at] = scored.logits
@@ -179,7 +195,10 @@ class Reranker:
         return scores[0] if single else scores
 
     def close(self) -> None:
-        """Free threads and weights; running calls end first. Closing twice does nothing."""
+        """Free threads and weights. Batches under way end first; a call that needs more fails with a `SecondpassError`.
+
+        Closing twice does nothing.
+        """
         self._engine.close()
         self._scorer.close()
 
@@ -202,7 +221,8 @@ class Reranker:
         together = scorer.declared.separable and len(requests) > 1
         blocks = _by_text(requests) if together else _by_request(requests)
         reports: list[_Report] = []
-        total = sum(len(request.texts) for request in requests)
+        # Pieces are what gets done, and how many chunks there will be is not known ahead.
+        total = None if self.limits.policy == "chunk" else sum(len(request.texts) for request in requests)
         with Bar(total, show=progress) as bar:
             logits = self._engine.run(self._pieces(scorer, requests, blocks, reports), scorer.logits, bar.advance)
         return _fold(logits, reports, requests, self.limits)
@@ -215,15 +235,15 @@ class Reranker:
         for number, positions in blocks:
             request = requests[number]
             if number not in readers:
+                if not scorer.declared.separable:
+                    readers.clear()  # requests come one after the other, and a query's reader may be large
                 readers[number] = scorer.read(request.query, request.instruction, self.limits)
-            readings = readers[number]([request.texts[i] for i in positions])
+            readings = _read(readers[number], request, positions)
             for position, reading in zip(positions, readings, strict=True):
                 reports.append(_Report(number, position, reading.tokens, reading.truncated, len(reading.pieces)))
                 yield from reading.pieces
 
     def _ranking(self, request: _Request, scored: _Scored, top_n: int | None, min_score: float | None) -> Ranking:
-        if top_n is not None and top_n < 1:
-            raise InputError(f"top_n={top_n}: give 1 or more, or None for all.")
         scores = bounded(scored.logits, self.declared.activation)
         order = np.argsort(-scored.logits, kind="stable")[:top_n]
         hits = (
@@ -242,12 +262,62 @@ class Reranker:
         return Ranking(request.query, tuple(hits), self.name)
 
 
-def _request(query: str, documents: Iterable[AnyDocument], instruction: str | None, fields: Sequence[str]) -> _Request:
+def _check_cutoffs(top_n: int | None, min_score: float | None) -> None:
+    """Before anything is computed: nothing can mend a cutoff afterwards."""
+    if top_n is not None and top_n < 1:
+        raise InputError(f"top_n={top_n}: give 1 or more, or None for all.")
+    if min_score is not None and not 0 <= min_score <= 1:
+        raise InputError(f"min_score={min_score}: scores lie between 0 and 1; give one of them, or None for all.")
+
+
+def _numbered(
+    number: int,
+    query: str,
+    documents: Iterable[AnyDocument],
+    instruction: str | None,
+    fields: Sequence[str],
+    renderer: int,
+) -> _Request:
+    """One request of many, whose messages say which."""
+    try:
+        request = _request(query, documents, instruction, fields, renderer)
+    except InputError as error:
+        raise InputError(f"queries[{number}]: {error}") from error
+    return replace(request, called=f"queries[{number}]: documents[{{}}]".format)
+
+
+def _called_in(at: Sequence[int]) -> Callable[[int], str]:
+    return lambda position: f"pairs[{at[position]}]"
+
+
+def _request(
+    query: str, documents: Iterable[AnyDocument], instruction: str | None, fields: Sequence[str], renderer: int
+) -> _Request:
     asked = as_query(query)
     if instruction is not None and not isinstance(instruction, str):
         raise InputError(f"instruction={instruction!r:.80} is no text: give a string, or None for no instruction.")
+    if isinstance(fields, str):
+        raise InputError(f"fields={fields!r} is a single name: put it into a list, [{fields!r}].")
     listed = as_documents(documents)
-    return _Request(asked, instruction or None, listed, [render(one, fields=fields) for one in listed])
+    return _Request(
+        asked, instruction or None, listed, [render(one, version=renderer, fields=fields) for one in listed]
+    )
+
+
+def _read(
+    reader: Callable[[Sequence[str]], list[Reading]], request: _Request, positions: Sequence[int]
+) -> list[Reading]:
+    """Readings of some documents of a request. A scorer knows texts alone, so it is found out here whose is refused."""
+    texts = [request.texts[i] for i in positions]
+    try:
+        return reader(texts)
+    except InputError:
+        for position, text in zip(positions, texts, strict=True):
+            try:
+                reader([text])
+            except InputError as error:
+                raise InputError(f"{request.called(position)}: {error}") from error
+        raise
 
 
 def _score_list(scorer: ListScorer, request: _Request) -> _Scored:

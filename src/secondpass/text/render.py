@@ -12,12 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from secondpass.errors import InputError
-from secondpass.types import AnyDocument, Document
+from secondpass.types import AnyDocument, Document, text_of
 
 RENDERER = 1
-
-TEXT_KEYS = ("text", "content", "page_content", "body")
-"""A mapping with a string under one of these is a document; the first that has one is its text."""
 
 MAX_DEPTH = 64
 """How deep a record may be nested; beyond it lies a mapping that holds itself."""
@@ -43,7 +40,7 @@ def render(document: AnyDocument, *, version: int = RENDERER, fields: Sequence[s
         return document
     if isinstance(document, Document):
         return _titled(document.title, document.text, _chosen(document.metadata, fields))
-    text = _text(document)
+    text = text_of(document)
     if text is None:
         return "\n".join(_lines(document))
     title = document.get("title")
@@ -113,10 +110,6 @@ def _check_strings(position: int, document: Document) -> None:
 def _titled(title: str | None, text: str, between: Iterable[str]) -> str:
     shown = title if title and title.strip() and text != title and not text.startswith(f"{title}\n") else None
     return "\n".join([*([] if shown is None else [shown]), *between, text])
-
-
-def _text(record: Mapping[str, Any]) -> str | None:
-    return next((record[key] for key in TEXT_KEYS if isinstance(record.get(key), str)), None)
 
 
 def _metadata(record: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -136,6 +136,28 @@ def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
         EmbeddedScorer(choose("onnxruntime"), tmp_path)
 
 
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    for name in ("encoder.onnx", "tokenizer.json", "words.npz", "gate.npz"):
+        shutil.copy(FOLDER / name, tmp_path)
+    whole = (tmp_path / "gate.npz").read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", (FOLDER / "words.npz").read_bytes()):
+        (tmp_path / "gate.npz").write_bytes(damaged)
+        with pytest.raises(ModelLoadError, match="damaged weights"):
+            EmbeddedScorer(choose("onnxruntime"), tmp_path)
+
+
+def test_the_version_names_the_weights(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "other")
+    (tmp_path / "other" / "encoder.onnx").touch()
+    backend = choose("onnxruntime")
+    same = EmbeddedScorer(backend, tmp_path / "other").declared.version
+    assert same == EmbeddedScorer(backend).declared.version
+    shutil.copy(tmp_path / "other" / "words.npz", tmp_path / "words.npz")
+    with np.load(tmp_path / "words.npz") as held:
+        np.savez(tmp_path / "other" / "words.npz", **{**held, "unseen": held["unseen"] + 1})
+    assert EmbeddedScorer(backend, tmp_path / "other").declared.version != same
+
+
 def test_any_text_gets_a_finite_logit(reranker: Reranker) -> None:
     rng = random.Random(5)
     odd = ["\ud800\udfff lone", "\x00\x01\u202e", "🙂" * 50, "ก" * 300, "\u0301" * 20, "a" * 5000]

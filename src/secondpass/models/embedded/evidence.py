@@ -51,7 +51,7 @@ class IdfTable:
     @classmethod
     def from_file(cls, path: Path) -> IdfTable:
         """Read the npz that `save` writes."""
-        with np.load(path) as held:
+        with path.open("rb") as file, np.load(file) as held:
             names = held["terms"].tobytes().decode().split("\n")
             values = held["values"].astype(np.float32) * float(held["step"])
             return cls(dict(zip(names, values.tolist(), strict=True)), float(held["unseen"]))

@@ -33,7 +33,7 @@ class Gate:
     @classmethod
     def from_file(cls, path: Path) -> Gate:
         """Read the npz that training writes."""
-        with np.load(path) as held:
+        with path.open("rb") as file, np.load(file) as held:
             arrays = {
                 name: held[name] for name in ("mean", "spread", "plain", "wide", "wide_bias", "narrow", "token_idf")
             }

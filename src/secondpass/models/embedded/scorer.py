@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,13 @@ from secondpass.errors import InputError, ModelLoadError
 from secondpass.models.embedded.evidence import FEATURES, DocumentEvidence, IdfTable, QueryEvidence
 from secondpass.models.embedded.gate import Gate
 from secondpass.models.embedded.similarity import NAMES, AskedStates, States, similarities
+from secondpass.models.files import digest
 from secondpass.models.scorer import Declared, Piece, Reading, padded_length
 from secondpass.text.encode import Limits, TextEncoder, cut
-from secondpass.text.render import RENDERER
 
 FOLDER = Path(__file__).parent / "weights"
 VERSION = "embedded@1"
+RENDERER = 1  # the one that the weights were trained on, whatever the newest is
 MAX_TOKENS = 512
 SPECIAL = 2
 ENCODER, TOKENIZER, WORDS, GATE = "encoder.onnx", "tokenizer.json", "words.npz", "gate.npz"
@@ -63,15 +65,17 @@ class EmbeddedScorer:
             raise ModelLoadError(f"{folder} lacks {', '.join(missing)}: reinstall secondpass, or train the weights.")
         self._encoder = TextEncoder.from_file(folder / TOKENIZER)
         self._first, self._last = self._encoder.special("[CLS]"), self._encoder.special("[SEP]")
-        self._words = IdfTable.from_file(folder / WORDS)
-        self._gate = Gate.from_file(folder / GATE)
+        try:
+            self._words, self._gate = IdfTable.from_file(folder / WORDS), Gate.from_file(folder / GATE)
+        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+            raise ModelLoadError(f"{folder} holds damaged weights ({error}): reinstall secondpass.") from error
         if self._gate.inputs != (*FEATURES, *NAMES):
             raise ModelLoadError(f"{folder / GATE} weighs {self._gate.inputs}, this version computes others.")
         self._token_idf = self._gate.token_idf
         self._graph: Graph = backend.load(folder / ENCODER)
         self._declared = Declared(
             name="embedded",
-            version=f"{VERSION} renderer@{RENDERER} {backend.capabilities.precision}",
+            version=f"{VERSION} {_digest(folder)} renderer@{RENDERER} {backend.capabilities.precision}",
             renderer=RENDERER,
             max_tokens=MAX_TOKENS,
             separable=True,
@@ -150,3 +154,8 @@ class EmbeddedScorer:
             mask[row, : len(ids) + SPECIAL] = 1
         states = self._graph.run({"input_ids": tokens, "attention_mask": mask})["states"]
         return [states[row, : len(ids) + SPECIAL] for row, ids in enumerate(texts)]
+
+
+def _digest(folder: Path) -> str:
+    """A name for the weights, whatever folder they lie in."""
+    return "+".join(digest(folder / name).removeprefix("sha256-")[:8] for name in (ENCODER, WORDS, GATE))
