@@ -33,6 +33,16 @@ def as_json(secondpass: Command, *arguments: str, stdin: str = "") -> dict[str, 
     return found
 
 
+@pytest.mark.parametrize(("documents", "started"), [(20, False), (1000, True)])
+def test_few_documents_do_not_wait_for_openvino_to_start(documents: int, started: bool, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed")
+    (tmp_path / "notes.txt").write_text("a note\n" * documents)
+    command = [sys.executable, "-X", "importtime", "-m", "secondpass", "rank", "note", "notes.txt", "--top", "1"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
+    assert ("openvino" in imported) is started
+
+
 def test_the_embedded_model_ranks_without_being_named(secondpass: Command, amendments: list[dict[str, Any]]) -> None:
     found = as_json(secondpass, "may the police enter my home without permission from a judge?", FILE, "--top", "3")
     assert found["model"] == "embedded"
