@@ -2,6 +2,12 @@
 
 python -m training.package --gate build/gate.pt --out src/secondpass/models/embedded/weights
 python -m training.package --gate build/gate.pt --out build/embedded-fp32 --precision fp32
+
+With the shipped word table and gate instead of freshly trained ones, this writes the shipped model before quantisation:
+
+    weights=src/secondpass/models/embedded/weights
+    python -m training.package --precision fp32 --words $weights/words.npz --gate $weights/gate.npz \\
+        --out build/embedded-fp32
 """
 
 from __future__ import annotations
@@ -136,7 +142,7 @@ def main() -> None:
     parser.add_argument("--lists", type=Path, default=Path("build/lists"))
     parser.add_argument("--words", type=Path, default=Path("build/idf.npz"))
     parser.add_argument("--token-idf", type=Path, default=Path("build/token_idf.npy"))
-    parser.add_argument("--gate", type=Path, help="none writes the encoder, the tokenizer and the word table alone")
+    parser.add_argument("--gate", type=Path, help="gate.pt of the training or a gate.npz; none writes all but the gate")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--precision", choices=("int8", "fp32"), default="int8")
     parser.add_argument("--seed", type=int, default=12)
@@ -149,7 +155,9 @@ def main() -> None:
         made = calibrated(held, sample(options.lists, tokenizer, seed=options.seed)) if quantise else encoder(held)
         graph.save(made, options.out / ENCODER)
     shutil.copy(options.words, options.out / WORDS)
-    if options.gate:
+    if options.gate and options.gate.suffix == ".npz":
+        shutil.copy(options.gate, options.out / GATE)
+    elif options.gate:
         save_gate(torch.load(options.gate, weights_only=True), np.load(options.token_idf), options.out / GATE)
 
 
