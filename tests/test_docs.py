@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -94,13 +96,40 @@ def test_the_blocks_that_are_not_run_are_those_on_the_list() -> None:
         assert any(p == page and r == reason and code.startswith(beginning) for p, r, code in found), beginning
 
 
-def test_the_command_line_page_says_what_help_says() -> None:
-    spec = importlib.util.spec_from_file_location("command_line", ROOT / "docs" / "command_line.py")
+def script(name: str) -> ModuleType:
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
-    assert module.is_current(), "run python docs/command_line.py"
+    return module
+
+
+def test_the_command_line_page_says_what_help_says() -> None:
+    assert script("command_line").is_current(), "run python docs/command_line.py"
+
+
+def test_the_charts_show_what_the_benchmarks_recorded() -> None:
+    for name, draw in script("charts").CHARTS.items():
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == draw(), "run python docs/charts.py"
+
+
+def test_the_numbers_that_pages_quote_are_those_recorded() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "results" / "quality.json").read_text(encoding="utf-8"))["results"]
+    means: dict[str, list[float]] = {}
+    for row in rows:
+        means.setdefault(row["method"], []).append(row["mean"])
+    card = (ROOT / "src/secondpass/models/embedded/weights/README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "numbers.md").read_text(encoding="utf-8")
+    for method, values in means.items():
+        mean = f"{sum(values) / len(values):.4f}".lstrip("0")
+        assert mean in page, method
+        assert mean in card, method
+        assert all(f"{value:.4f}".lstrip("0") in card for value in values), method
+    for row in json.loads((ROOT / "benchmarks" / "results" / "engine.json").read_text(encoding="utf-8"))["rows"]:
+        assert f"{row['median']:.3f}" in page, row["name"]
 
 
 def test_every_public_error_is_explained() -> None:
