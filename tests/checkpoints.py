@@ -278,6 +278,10 @@ FAMILIES = {
     "xlm-roberta": Family(
         unigram_xlm, _XLM_SPECIALS, False, {"type_vocab_size": 1, "max_position_embeddings": MAX_TOKENS + 2}
     ),
+    "roberta": Family(
+        unigram_xlm, _XLM_SPECIALS, False, {"type_vocab_size": 1, "max_position_embeddings": MAX_TOKENS + 2}
+    ),
+    "gte": Family(unigram_xlm, _XLM_SPECIALS, False, {"type_vocab_size": 1}),
     "modernbert": Family(
         byte_pairs,
         _BERT_SPECIALS,

@@ -27,6 +27,7 @@ NOT_RUN = {
     ("CONTRIBUTING.md", INSTALLS, "pip install -c constraints.txt -e '.[test]'"),
     ("index.md", INSTALLS, "pip install ."),
     ("models.md", INSTALLS, "pip install 'secondpass[openvino]'"),
+    ("models.md", INSTALLS, "pip install 'secondpass[torch]'"),
     ("models.md", NETWORK, "secondpass pull cross-encoder/ms-marco-MiniLM-L6-v2"),
 }
 """Blocks that a comment above keeps from being run: page, reason, how they begin. `.ci/run` runs the README's."""

@@ -35,18 +35,20 @@ class Loaded:
 
     backend: Backend
     graph: Graph
+    path: Path
     precision: str
     tolerance: float
 
 
-@pytest.fixture(params=["onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-int8"])
+@pytest.fixture(params=["onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-int8", "torch-fp32"])
 def loaded(request: pytest.FixtureRequest, exported: Path) -> Iterator[Loaded]:
     name, precision = request.param.split("-")
     pytest.importorskip(name)
     file, tolerance = ("model.onnx", 1e-4) if precision == "fp32" else ("model_int8.onnx", 0.02)
-    backend = choose(name, precision, streams=2)
-    graph = backend.load(exported / "onnx" / file)
-    yield Loaded(backend, graph, precision, tolerance)
+    backend = choose(name, precision, streams=2, device="cpu")
+    path = exported / "model.safetensors" if name == "torch" else exported / "onnx" / file
+    graph = backend.load(path)
+    yield Loaded(backend, graph, path, precision, tolerance)
     graph.close()
 
 

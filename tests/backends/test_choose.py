@@ -50,7 +50,7 @@ def test_one_stream_a_usable_core_by_default() -> None:
     assert choose().capabilities.streams == machine().cores
 
 
-@pytest.mark.parametrize("name", ["", "torch", "ONNX"])
+@pytest.mark.parametrize("name", ["", "tensorrt", "ONNX"])
 def test_an_unknown_name_is_refused_with_those_that_there_are(name: str) -> None:
     with pytest.raises(InputError) as raised:
         choose(name)

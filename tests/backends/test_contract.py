@@ -106,8 +106,8 @@ def test_a_file_that_is_not_there_is_refused_by_name(loaded: Loaded, tmp_path: P
         loaded.backend.load(tmp_path / "nowhere.onnx")
 
 
-def test_nothing_is_printed(loaded: Loaded, exported: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    graph = loaded.backend.load(exported / "onnx" / "model.onnx")
+def test_nothing_is_printed(loaded: Loaded, capfd: pytest.CaptureFixture[str]) -> None:
+    graph = loaded.backend.load(loaded.path)
     graph.run(rows([10]))
     graph.close()
     assert capfd.readouterr() == ("", "")
@@ -119,7 +119,7 @@ def test_capabilities_tell_streams_version_and_reason(loaded: Loaded) -> None:
     assert told.precision in ("fp32", "bf16")
     assert told.version[0].isdigit()
     assert told.name in told.reason
-    assert "2 single-threaded streams" in told.reason
+    assert ("2 streams" if told.name == "torch" else "2 single-threaded streams") in told.reason
 
 
 def test_named_keeps_the_inputs_and_lists_all_that_are_missing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests import checkpoints
 from tests.cli.conftest import Command
 
 QUERY = "warrants for searches of houses"
@@ -41,6 +43,17 @@ def test_few_documents_do_not_wait_for_openvino_to_start(documents: int, started
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
     assert ("openvino" in imported) is started
+
+
+def test_a_model_without_an_onnx_file_is_ranked_by_torch(secondpass: Command, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    folder = checkpoints.write_checkpoint(tmp_path / "model", "bert")
+    shutil.rmtree(folder / "onnx")
+    done = secondpass("rank", "who?", "--model", folder, "--json", stdin="a panda\na river\n")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["hits"]) == 2
+    assert done.stderr == ""
 
 
 def test_the_embedded_model_ranks_without_being_named(secondpass: Command, amendments: list[dict[str, Any]]) -> None:

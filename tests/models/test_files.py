@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 
+from secondpass.backends.choose import Format
 from secondpass.errors import InputError, ModelLoadError, UnknownModel
 from secondpass.models.files import digest, is_local, pull, resolve, takes_scales_per_batch
 from secondpass.models.variants import MARKER
@@ -20,6 +21,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OLDER = "fedcba9876543210fedcba9876543210fedcba98"
 DYNAMIC = b"\x08\x09 DynamicQuantizeLinear \x00"
 HUB_ID = "someone/reranker"
+INDEX = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-2.safetensors"}}
+READABLE: tuple[tuple[Format, ...], ...] = (("onnx", "safetensors"), ("onnx",), ("safetensors",))
 
 
 def fill(folder: Path, *files: str, content: bytes = b"{}") -> Path:
@@ -95,6 +98,55 @@ def test_weights_that_cannot_be_read_are_answered_with_the_export(tmp_path: Path
     fill(tmp_path, "config.json", "tokenizer.json", "model.safetensors")
     with pytest.raises(ModelLoadError, match=r"no onnx/\*.onnx, only model.safetensors.*optimum-cli export onnx"):
         resolve(tmp_path)
+
+
+def test_weights_that_torch_reads_are_answered_with_its_extra(tmp_path: Path) -> None:
+    fill(tmp_path, "config.json", "tokenizer.json", "model.safetensors")
+    with pytest.raises(ModelLoadError, match=r"pip install 'secondpass\[torch\]'.*optimum-cli export onnx"):
+        resolve(tmp_path)
+
+
+def test_pickled_weights_are_not_answered_with_torch(tmp_path: Path) -> None:
+    fill(tmp_path, "config.json", "tokenizer.json", "pytorch_model.bin")
+    for readable in READABLE:
+        with pytest.raises(ModelLoadError) as raised:
+            resolve(tmp_path, readable=readable)
+        assert "pytorch_model.bin" in str(raised.value)
+        assert "secondpass[torch]" not in str(raised.value)
+
+
+def test_an_onnx_file_goes_before_the_weights_where_both_can_be_read(folder: Path) -> None:
+    fill(folder, "model.safetensors")
+    both, first, second = (resolve(folder, readable=readable).graph.name for readable in READABLE)
+    assert (both, first, second) == ("model.onnx", "model.onnx", "model.safetensors")
+
+
+def test_a_model_with_an_onnx_file_alone_is_not_read_by_torch(folder: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"no model\.safetensors.*onnx/model\.onnx.*backend='auto'"):
+        resolve(folder, readable=("safetensors",))
+
+
+def test_a_shard_that_is_missing_is_named(tmp_path: Path) -> None:
+    fill(tmp_path, "config.json", "tokenizer.json", "model-1.safetensors")
+    fill(tmp_path, "model.safetensors.index.json", content=json.dumps(INDEX).encode())
+    with pytest.raises(ModelLoadError, match=r"lacks model-2\.safetensors"):
+        resolve(tmp_path, readable=("safetensors",))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"weight_map": 3}'])
+def test_an_index_that_names_no_shards_is_refused(tmp_path: Path, content: bytes) -> None:
+    fill(tmp_path, "config.json", "tokenizer.json")
+    fill(tmp_path, "model.safetensors.index.json", content=content)
+    with pytest.raises(ModelLoadError, match=r"index\.json is no index"):
+        resolve(tmp_path, readable=("safetensors",))
+
+
+def test_a_digest_follows_the_content_of_every_shard(tmp_path: Path) -> None:
+    fill(tmp_path, "model-1.safetensors", "model-2.safetensors")
+    fill(tmp_path, "model.safetensors.index.json", content=json.dumps(INDEX).encode())
+    before = digest(tmp_path / "model.safetensors.index.json")
+    fill(tmp_path, "model-2.safetensors", content=b"[]")  # as long as before
+    assert digest(tmp_path / "model.safetensors.index.json") != before
 
 
 def test_a_folder_without_its_tokenizer_is_refused(folder: Path) -> None:
@@ -279,10 +331,25 @@ class Hub(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class ShardedHub(Hub):
+    """The same for a model whose weights were never exported."""
+
+    files: ClassVar[dict[str, bytes]] = {
+        "config.json": b"{}",
+        "tokenizer.json": b"{}",
+        "modeling.py": b"raise SystemExit",
+        "pytorch_model.bin": b"pickled",
+        "model.safetensors.index.json": json.dumps(INDEX).encode(),
+        "model-1.safetensors": b"first",
+        "model-2.safetensors": b"second",
+        "unread.safetensors": b"another",
+    }
+
+
 @pytest.fixture
-def hub() -> Iterator[str]:
+def hub(request: pytest.FixtureRequest) -> Iterator[str]:
     Hub.asked.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), getattr(request, "param", Hub)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -313,6 +380,23 @@ def test_a_variant_that_the_cache_lacks_is_fetched(hub: str, tmp_path: Path) -> 
     code = f"pull({HUB_ID!r}); print(resolve({HUB_ID!r}, precision='int8').graph.name)"
     done = run(code, hub, tmp_path)
     assert done.stdout.split() == ["model_quantized.onnx"], done.stderr
+
+
+@pytest.mark.parametrize("hub", [ShardedHub], indirect=True)
+def test_without_an_onnx_file_the_safetensors_are_fetched_and_nothing_pickled(hub: str, tmp_path: Path) -> None:
+    code = f"""
+found = resolve({HUB_ID!r}, readable=("onnx", "safetensors"))
+again = resolve({HUB_ID!r}, readable=("safetensors",))
+print(found.graph.name, found.commit, again == found)"""
+    done = run(code, hub, tmp_path)
+    assert done.stdout.split() == ["model.safetensors.index.json", COMMIT, "True"], done.stderr
+    assert set(Hub.asked) == {
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors.index.json",
+        "model-1.safetensors",
+        "model-2.safetensors",
+    }
 
 
 def test_a_model_that_the_hub_does_not_have_is_unknown(hub: str, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ QUERY = "who wrote the book of the second pass?"
 SHORT = ("the river rises in the mountains", "a panda is a bear", "numbers such as 12")
 UNEQUAL = (*SHORT, "a", "", "a query and a document are read together. " * 2)
 LONG = tuple(text * 12 for text in checkpoints.SENTENCES[:3])
+BF16 = 0.05  # relative; the weights are far larger than a trained model's, which makes the roundings larger too
 
 
 @pytest.fixture(scope="module", params=sorted(checkpoints.FAMILIES))
@@ -97,6 +98,27 @@ def test_openvino_gives_the_same_logits_in_fp32(model: PairModel, folder: Path) 
     pytest.importorskip("openvino", reason="openvino is not installed")
     other = load_pair(folder, backend="openvino", precision="fp32", streams=1)
     np.testing.assert_allclose(ours(other, QUERY, UNEQUAL, Limits()), ours(model, QUERY, UNEQUAL, Limits()), atol=1e-4)
+    other.close()
+
+
+def test_torch_gives_the_same_logits_in_fp32_from_the_weights_themselves(
+    model: PairModel, folder: Path, reference: Any
+) -> None:
+    other = load_pair(folder, backend="torch", precision="fp32", device="cpu")
+    assert other.checkpoint.graph.name == "model.safetensors"
+    found = ours(other, QUERY, UNEQUAL, Limits(truncation="reference"))
+    np.testing.assert_allclose(found, theirs(reference, QUERY, UNEQUAL), atol=1e-4)
+    np.testing.assert_allclose(ours(other, QUERY, UNEQUAL, Limits()), ours(model, QUERY, UNEQUAL, Limits()), atol=1e-4)
+    cut = ours(other, QUERY * 8, LONG, Limits(truncation="reference"))
+    np.testing.assert_allclose(cut, theirs(reference, QUERY * 8, LONG), atol=1e-4)
+    other.close()
+
+
+def test_torch_in_bf16_stays_near(model: PairModel, folder: Path) -> None:
+    other = load_pair(folder, backend="torch", precision="bf16", device="cpu")
+    found, exact = ours(other, QUERY, UNEQUAL, Limits()), ours(model, QUERY, UNEQUAL, Limits())
+    assert np.abs(found - exact).max() < BF16 * max(1.0, float(np.abs(exact).max()))
+    assert np.abs(found - exact).max() > 0  # else it was computed in fp32
     other.close()
 
 

@@ -1,8 +1,11 @@
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from secondpass import InputError, UnknownModel, load
+from secondpass import InputError, ModelLoadError, UnknownModel, load
 from secondpass.text.lexical import Bag, Statistics, terms
 from tests import checkpoints
 
@@ -34,6 +37,55 @@ def test_a_checkpoints_reranker_says_which_file_was_taken_and_why(tmp_path: Path
         assert reranker.capabilities.reason.startswith("onnxruntime, 1 single-threaded")
         assert reranker.capabilities.reason.endswith("onnx/model.onnx: fp32")
         assert len(reranker.rank("who?", ["a panda", "a river"])) == 2
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint as transformers saves it, without an ONNX file."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    folder = checkpoints.write_checkpoint(tmp_path_factory.mktemp("weights"), "bert")
+    shutil.rmtree(folder / "onnx")
+    return folder
+
+
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+def test_a_checkpoint_without_an_onnx_file_is_computed_by_torch(weights: Path, backend: str) -> None:
+    documents = [*checkpoints.SENTENCES, "a panda " * 40]
+    with load(weights, backend=backend, device="cpu") as reranker:
+        assert reranker.capabilities is not None
+        assert reranker.capabilities.name == "torch"
+        assert reranker.capabilities.reason.endswith("model.safetensors")
+        assert ("no ONNX file" if backend == "auto" else "asked for") in reranker.capabilities.reason
+        together = reranker.score("who wrote it?", documents)
+        alone = [reranker.score("who wrote it?", [document])[0] for document in documents]
+        np.testing.assert_allclose(together, alone, atol=1e-4)
+        back = reranker.score("who wrote it?", documents[::-1])
+        np.testing.assert_allclose(back[::-1], alone, atol=1e-4)
+
+
+def test_other_backends_answer_weights_with_the_extra(weights: Path) -> None:
+    with pytest.raises(ModelLoadError, match=r"secondpass\[torch\]"):
+        load(weights, backend="onnxruntime")
+
+
+def test_without_torch_auto_answers_weights_with_the_extra(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secondpass.backends.choose.torch_installed", lambda: False)
+    with pytest.raises(ModelLoadError, match=r"secondpass\[torch\]"):
+        load(weights)
+
+
+def test_a_device_is_torchs_even_where_the_choice_is_left_open(weights: Path) -> None:
+    with pytest.raises(InputError, match="device='cuda:99' is not here"):
+        load(weights, device="cuda:99")
+
+
+def test_weights_whose_head_lies_in_modules_of_its_own_are_refused(weights: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(weights, tmp_path / "chain"))
+    modules = [{"type": "sentence_transformers.models.Transformer"}, {"type": "sentence_transformers.models.Dense"}]
+    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    with pytest.raises(ModelLoadError, match=r"modules Dense"):
+        load(folder, backend="torch")
 
 
 def test_bm25_counts_in_a_corpus_where_a_table_of_it_is_given(tmp_path: Path) -> None:

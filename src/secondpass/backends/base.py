@@ -22,8 +22,9 @@ Tensors = Mapping[str, NDArray[np.generic]]
 class Capabilities:
     """What a backend can do on this machine, and why it was set up so.
 
-    `streams`: forward passes that may run at the same time from different threads, each on one core.
-    `precision`: what matrix products outside int8 weights are computed in ("fp32" or "bf16").
+    `streams`: forward passes that may run at the same time from different threads, each on one core; torch uses its
+    own threads in each.
+    `precision`: what matrix products outside int8 weights are computed in ("fp32", "bf16" or "fp16").
     `budget`: padded tokens a forward pass at which small encoders were measured fastest.
     `reason`: one line for a person (`secondpass doctor`).
     """
@@ -37,7 +38,7 @@ class Capabilities:
 
 
 class Graph(Protocol):
-    """One loaded ONNX graph. `run` may be called from several threads at once."""
+    """One loaded graph. `run` may be called from several threads at once."""
 
     @property
     def inputs(self) -> tuple[str, ...]: ...
@@ -60,7 +61,7 @@ class Backend(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     def load(self, path: Path) -> Graph:
-        """Load an ONNX file. Raises `ModelLoadError` naming the file and the reason."""
+        """Load an ONNX file, or for torch safetensors. Raises `ModelLoadError` naming the file and the reason."""
 
 
 def named(tensors: Tensors, inputs: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:

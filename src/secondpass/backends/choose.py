@@ -6,30 +6,50 @@ Knows which backends there are; nothing of models.
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Literal
 
 from secondpass.backends.base import Backend
 from secondpass.backends.machine import Machine, machine
 from secondpass.backends.onnx import OnnxBackend
-from secondpass.backends.openvino import OpenVinoBackend, Precision
+from secondpass.backends.openvino import OpenVinoBackend
+from secondpass.backends.openvino import Precision as OpenVinoPrecision
+from secondpass.backends.torch import Precision as TorchPrecision
+from secondpass.backends.torch import TorchBackend
 from secondpass.errors import InputError
 
-NAMES = ("auto", "onnxruntime", "openvino")
-PRECISIONS: dict[str, Precision] = {"auto": "auto", "fp32": "fp32", "bf16": "bf16", "int8": "auto"}
-"""What may be asked for → what products outside int8 weights are computed in; "int8" is about the file's weights."""
+Format = Literal["onnx", "safetensors"]
+NAMES = ("auto", "onnxruntime", "openvino", "torch")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
+"""What may be asked for: what products outside int8 weights are computed in; "int8" is about the file's weights."""
+
+_OPENVINO: dict[str, OpenVinoPrecision] = {"auto": "auto", "fp32": "fp32", "bf16": "bf16", "int8": "auto"}
+_TORCH: dict[str, TorchPrecision] = {"auto": "auto", "fp32": "fp32", "bf16": "bf16", "fp16": "fp16"}
+_ASKED = "asked for by name"
 
 
-def choose(name: str = "auto", precision: str = "auto", streams: int | None = None) -> Backend:
-    """The backend of that name, set up for this machine; its `capabilities.reason` says why.
+def choose(
+    name: str = "auto", precision: str = "auto", streams: int | None = None, device: str = "auto", *, why: str = _ASKED
+) -> Backend:
+    """The backend of that name, set up for this machine; its `capabilities.reason` says `why`.
 
     "auto" takes OpenVINO where it is installed and the processor is an x86 that multiplies int8 in one instruction,
-    onnxruntime otherwise. Raises `InputError` for a name, precision or number of streams that cannot be had, and
-    `MissingExtra` where OpenVINO is asked for and not installed.
+    onnxruntime otherwise; it is about ONNX graphs, so never torch. `device` other than "auto" and "cpu" is torch's.
+    Raises `InputError` for a name, precision, device or number of streams that cannot be had, and `MissingExtra` where
+    the backend is asked for and not installed.
     """
     if name not in NAMES:
         raise InputError(f"backend={name!r} is not known; choose one of {', '.join(map(repr, NAMES))}.")
     if precision not in PRECISIONS:
         raise InputError(f"precision={precision!r} is not known; choose one of {', '.join(map(repr, PRECISIONS))}.")
-    taken, why = (name, "asked for by name") if name != "auto" else pick(machine(), installed=_openvino_installed())
+    if name == "torch":
+        return _torch(streams, precision, device, why)
+    if device not in ("auto", "cpu"):
+        raise InputError(
+            f"device={device!r} is for the torch backend, the others compute on the CPU: pass backend='torch'."
+        )
+    if precision == "fp16":
+        raise InputError("precision='fp16' is computed by torch alone: pass backend='torch', or precision='auto'.")
+    taken, why = (name, why) if name != "auto" else pick(machine(), installed=_openvino_installed())
     if precision == "bf16" and taken == "onnxruntime":
         raise InputError(
             "precision='bf16' is not computed by onnxruntime on a CPU; pass precision='auto', or install "
@@ -37,7 +57,7 @@ def choose(name: str = "auto", precision: str = "auto", streams: int | None = No
         )
     if taken == "onnxruntime":
         return OnnxBackend(streams, why=why)
-    return OpenVinoBackend(streams, PRECISIONS[precision], why=why)
+    return OpenVinoBackend(streams, _OPENVINO[precision], why=why)
 
 
 def pick(here: Machine, *, installed: bool) -> tuple[str, str]:
@@ -52,6 +72,26 @@ def pick(here: Machine, *, installed: bool) -> tuple[str, str]:
         # Windows does not tell; who installed openvino there wants it used.
         return "openvino", "openvino is installed, and the processor is x86"
     return "openvino", "openvino is installed, and the processor is x86 with int8 instructions"
+
+
+def formats(name: str) -> tuple[Format, ...]:
+    """The formats of weights that a backend of that name reads, best first; "auto" falls back to torch's."""
+    if name == "torch":
+        return ("safetensors",)
+    return ("onnx", "safetensors") if name == "auto" and torch_installed() else ("onnx",)
+
+
+def torch_installed() -> bool:
+    """Whether the extra `torch` is there; nothing is imported."""
+    return find_spec("torch") is not None and find_spec("transformers") is not None
+
+
+def _torch(streams: int | None, precision: str, device: str, why: str) -> TorchBackend:
+    if precision not in _TORCH:
+        raise InputError(
+            f"precision={precision!r} is not computed by torch yet; choose one of {', '.join(map(repr, _TORCH))}."
+        )
+    return TorchBackend(streams, _TORCH[precision], device, why=why)
 
 
 def _openvino_installed() -> bool:

@@ -14,8 +14,10 @@ Format = Literal["lines", "jsonl", "json", "csv", "tsv"]
 TRACEBACK = "SECONDPASS_TRACEBACK"
 """The environment variable with which a defect shows where it came from."""
 
-Backend = Annotated[str, typer.Option(help="How to compute: auto, onnxruntime or openvino.")]
-Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or int8, where the model and the machine have it.")]
+Backend = Annotated[str, typer.Option(help="How to compute: auto, onnxruntime, openvino or torch.")]
+Precision = Annotated[
+    str, typer.Option(help="auto, fp32, bf16, fp16 or int8, where the model and the machine have it.")
+]
 Revision = Annotated[str | None, typer.Option(help="A commit, tag or branch of a hub model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object, and nothing else, to stdout.")]
 

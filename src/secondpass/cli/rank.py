@@ -50,7 +50,7 @@ def rank(
 
     with secondpass.load(
         model,
-        backend=_quickest(backend, precision, len(candidates)),
+        backend=_quickest(model, backend, precision, len(candidates)),
         precision=precision,
         revision=revision,
         policy=policy,
@@ -71,11 +71,17 @@ def rank(
     _warn(ranking, policy)
 
 
-def _quickest(backend: str, precision: str, documents: int) -> str:
-    """The backend that has a process's only ranking done first: for few documents, the one that starts first."""
-    if backend == "auto" and precision == "auto" and documents < SOON_DONE:
-        return "onnxruntime"
-    return backend
+def _quickest(model: str, backend: str, precision: str, documents: int) -> str:
+    """The backend that has a process's only ranking done first: for few documents, the one that starts first.
+
+    A checkpoint may have no ONNX file, so where torch could read it the choice stays open.
+    """
+    from secondpass.backends.choose import formats
+    from secondpass.models.catalog import built_in
+
+    if backend != "auto" or precision != "auto" or documents >= SOON_DONE:
+        return backend
+    return "onnxruntime" if model in built_in() or formats("auto") == ("onnx",) else backend
 
 
 def _as_json(ranking: Ranking, candidates: list[source.Candidate]) -> dict[str, Any]:

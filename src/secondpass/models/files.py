@@ -1,12 +1,14 @@
 """Finding a checkpoint's files: a local folder, or a hub id through the hub's own cache.
 
-Knows names, folders and the hub; nothing of what the files mean. Takes ONNX graphs, JSON and tokenizers, never code and
-never pickled weights. A model that was fetched before is read from the cache without asking the network; `pull` asks.
+Knows names, folders and the hub; nothing of what the files mean. Takes ONNX graphs, safetensors, JSON and tokenizers,
+never code and never pickled weights. A model that was fetched before is read from the cache without asking the network;
+`pull` asks.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import mmap
 import os
 import re
@@ -14,9 +16,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from secondpass.backends.choose import Format, formats
 from secondpass.errors import ModelLoadError, UnknownModel
 from secondpass.models.catalog import built_in, suggestion
-from secondpass.models.variants import MARKER, STATIC, Choice, choose_variant, machine_features, onnx_files
+from secondpass.models.variants import (
+    MARKER,
+    SAFETENSORS,
+    STATIC,
+    Choice,
+    choose_weights,
+    machine_features,
+    onnx_files,
+    weight_files,
+)
 
 CONFIG_FILES = (
     "config.json",
@@ -30,6 +42,7 @@ CONFIG_FILES = (
 )
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".h5", ".msgpack")
 _DYNAMIC = b"DynamicQuantizeLinear"  # the operator that takes an activation's scale from the batch at hand
+_INDEX = ".index.json"
 _EDGE = 1024 * 1024  # bytes at either end of a graph that its digest reads
 _TIMEOUT = 10.0  # seconds to wait for the hub's first answer
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
@@ -41,7 +54,10 @@ Accept = Callable[[Path], object]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a model's files lie: its folder, the ONNX graph chosen, why, and the hub's commit if it came from there."""
+    """Where a model's files lie: its folder, the file of weights chosen, why, and the hub's commit if it is from there.
+
+    `graph` is an ONNX graph, model.safetensors, or the index of its shards.
+    """
 
     name: str
     folder: Path
@@ -74,22 +90,24 @@ def resolve(
     revision: str | None = None,
     cache_dir: Path | None = None,
     accept: Accept | None = None,
+    readable: Sequence[Format] = ("onnx",),
 ) -> Checkpoint:
     """Find a checkpoint's files.
 
     A path, or a string that starts with `.`, `/`, `~` or a drive, is a folder. Anything else is a hub id: it is read
     from the hub's cache if it was fetched before, else fetched; HF_HUB_OFFLINE=1 forbids that. `revision` pins its
     branch, tag or commit. `accept` is called with the folder as soon as the JSON files are in it, before the graph is
-    fetched, and may raise. Raises `UnknownModel` where there is no such folder or hub id, `ModelLoadError` where it
-    has no graph that can be read, `InputError` for an unknown precision.
+    fetched, and may raise. `readable`: the formats of weights that may be chosen, an ONNX graph first. Raises
+    `UnknownModel` where there is no such folder or hub id, `ModelLoadError` where it has no weights in a readable
+    format, `InputError` for an unknown precision.
     """
     if is_local(name):
-        return _local(name, precision, accept)
+        return _local(name, precision, accept, readable)
     hub_id = _checked(str(name))
     cached = _cached(hub_id, revision, cache_dir)
     if cached is not None:
         try:
-            return _checkpoint(hub_id, cached, precision, accept, commit=cached.name)
+            return _checkpoint(hub_id, cached, precision, accept, readable, commit=cached.name)
         except ModelLoadError:
             if _offline():
                 raise  # else the hub may have the file that is missing here
@@ -98,21 +116,22 @@ def resolve(
             f"{hub_id}{_at(revision)} is not in the hub's cache, and HF_HUB_OFFLINE forbids to fetch it. Run "
             f"`secondpass pull {hub_id}` where there is a network.{_hint(hub_id)}"
         )
-    return _fetch(hub_id, precision, revision, cache_dir, accept)
+    return _fetch(hub_id, precision, revision, cache_dir, accept, readable)
 
 
 def pull(name: Name, *, precision: str = "auto", revision: str | None = None, cache_dir: Path | None = None) -> Pulled:
     """Fetch a hub model ahead of its use, or bring it up to date; a local folder is only checked and measured.
 
-    Raises as `resolve` does.
+    Fetches what backend "auto" would read. Raises as `resolve` does.
     """
+    readable = formats("auto")
     if is_local(name):
-        checkpoint = _local(name, precision, None)
+        checkpoint = _local(name, precision, None, readable)
     else:
         hub_id = _checked(str(name))
         if _offline():
             raise ModelLoadError(f"{hub_id} cannot be fetched while HF_HUB_OFFLINE is set; unset it.")
-        checkpoint = _fetch(hub_id, precision, revision, cache_dir, None)
+        checkpoint = _fetch(hub_id, precision, revision, cache_dir, None, readable)
     taken = [checkpoint.folder / file for file in CONFIG_FILES]
     taken += [checkpoint.graph, *_external(checkpoint.graph)]
     return Pulled(checkpoint.folder, sum(path.stat().st_size for path in taken if path.is_file()))
@@ -124,14 +143,16 @@ def is_local(name: Name) -> bool:
 
 
 def digest(graph: Path) -> str:
-    """A name for a graph's content: its size and both ends, and the sizes of the weights that lie beside it."""
+    """A name for a graph's content: the sizes and both ends of it and of the weights that lie beside it."""
     found = hashlib.sha256()
-    size = graph.stat().st_size
-    found.update(str([size, *(path.stat().st_size for path in _external(graph))]).encode())
-    with graph.open("rb") as file:
-        found.update(file.read(_EDGE))
-        file.seek(max(0, size - _EDGE))
-        found.update(file.read(_EDGE))
+    read = [graph, *_external(graph)]
+    sizes = [path.stat().st_size for path in read]
+    found.update(str(sizes).encode())
+    for path, size in zip(read, sizes, strict=True):
+        with path.open("rb") as file:
+            found.update(file.read(_EDGE))
+            file.seek(max(0, size - _EDGE))
+            found.update(file.read(_EDGE))
     return f"sha256-{found.hexdigest()[:16]}"
 
 
@@ -143,7 +164,7 @@ def takes_scales_per_batch(graph: Path) -> bool:
         return content.find(_DYNAMIC) >= 0
 
 
-def _local(name: Name, precision: str, accept: Accept | None) -> Checkpoint:
+def _local(name: Name, precision: str, accept: Accept | None, readable: Sequence[Format]) -> Checkpoint:
     folder = Path(name).expanduser()
     if folder.is_file():
         raise ModelLoadError(
@@ -151,18 +172,29 @@ def _local(name: Name, precision: str, accept: Accept | None) -> Checkpoint:
         )
     if not folder.is_dir():
         raise UnknownModel(f"There is no folder {folder} (looked in {Path.cwd()}). A hub id is written owner/name.")
-    return _checkpoint(str(name), folder, precision, accept, commit=None)
+    return _checkpoint(str(name), folder, precision, accept, readable, commit=None)
 
 
-def _checkpoint(name: str, folder: Path, precision: str, accept: Accept | None, *, commit: str | None) -> Checkpoint:
+def _checkpoint(
+    name: str,
+    folder: Path,
+    precision: str,
+    accept: Accept | None,
+    readable: Sequence[Format],
+    *,
+    commit: str | None,
+) -> Checkpoint:
     """Choose among the graphs that are there, and look into a quantised one."""
     files = _files(folder)
     if accept is not None and "config.json" in files:
         accept(folder)
-    _require_files(name, files)
+    _require_files(name, files, readable)
     static = MARKER in files if commit else any(_is_static(folder / file) for file in onnx_files(files))
-    choice = choose_variant(name, files, precision, static=static, features=machine_features())
+    choice = choose_weights(name, files, precision, formats=readable, static=static, features=machine_features())
     graph = folder / choice.file
+    absent = [path.name for path in _external(graph) if not path.is_file()]
+    if absent:
+        raise ModelLoadError(f"{name} lacks {', '.join(absent[:4])}, which {choice.file} names. Fetch the model again.")
     return Checkpoint(name, folder, graph, choice.precision, _inspected(graph, choice, static), commit)
 
 
@@ -182,16 +214,19 @@ def _inspected(graph: Path, choice: Choice, static: bool) -> str:
     return f"{choice.reason}; its activation scales are taken from each batch, so a score may depend on its neighbours"
 
 
-def _require_files(name: str, files: Sequence[str]) -> None:
+def _require_files(name: str, files: Sequence[str], readable: Sequence[Format]) -> None:
     """Say what is missing: a JSON file, the conversion to a graph, or the weights themselves."""
     missing = [file for file in ("config.json", "tokenizer.json") if file not in files]
-    if onnx_files(files) and not missing:
+    found = weight_files(files, readable)
+    if found and not missing:
         return
-    if onnx_files(files):
+    if found:
         raise ModelLoadError(
             f"{name} has no {' and no '.join(missing)}. Save the whole model there, with a fast tokenizer: "
             "AutoTokenizer.from_pretrained(...).save_pretrained(DIR)."
         )
+    if "onnx" not in readable:
+        raise _no_safetensors(name, files)
     weights = sorted(file for file in files if file.endswith(_WEIGHTS))
     if not weights:
         there = ", ".join(sorted(files)[:8]) or "nothing"
@@ -199,11 +234,19 @@ def _require_files(name: str, files: Sequence[str]) -> None:
             f"{name} has no weights: there is no onnx/*.onnx, only {there}. Name a folder or a hub id that has "
             "onnx/model.onnx."
         )
+    installs = "pip install 'secondpass[torch]' and pass backend='torch', which reads it, or export it once"
+    export = installs if set(SAFETENSORS) & set(files) else "Export it once"
     raise ModelLoadError(
-        f"{name} has no onnx/*.onnx, only {', '.join(weights[:4])}, which this version does not read. Export it once: "
+        f"{name} has no onnx/*.onnx, only {', '.join(weights[:4])}. {export}: "
         f"`optimum-cli export onnx --model {name} --task text-classification DIR`, or sentence-transformers' "
         f"CrossEncoder({name!r}, backend='onnx').save_pretrained('DIR'); then load the folder DIR."
     )
+
+
+def _no_safetensors(name: str, files: Sequence[str]) -> ModelLoadError:
+    there = ", ".join(sorted(file for file in files if file.endswith((*_WEIGHTS, ".onnx")))[:4]) or "no weights at all"
+    remedy = "Pass backend='auto'" if onnx_files(files) else "Save it with save_pretrained(DIR), which writes that file"
+    return ModelLoadError(f"{name} has no model.safetensors, which backend='torch' reads, only {there}. {remedy}.")
 
 
 def _files(folder: Path) -> list[str]:
@@ -213,8 +256,18 @@ def _files(folder: Path) -> list[str]:
 
 
 def _external(graph: Path) -> list[Path]:
-    """The files in which a graph of more than 2 GB keeps its weights: model.onnx_data, model.onnx.data."""
-    return sorted(graph.parent.glob(f"{graph.name}?data*"))
+    """The files in which a graph of more than 2 GB keeps its weights: model.onnx_data, model.onnx.data; or an index's.
+
+    Those that an index names need not be there. Raises `ModelLoadError` for an index that cannot be read.
+    """
+    if not graph.name.endswith(_INDEX):
+        return sorted(graph.parent.glob(f"{graph.name}?data*"))
+    try:
+        named = set(json.loads(graph.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelLoadError(f"{graph} is no index of weights ({error!r}); fetch the model again.") from error
+    # A name with a folder in it would point out of the checkpoint.
+    return sorted(graph.parent / Path(str(name)).name for name in named)
 
 
 def _checked(hub_id: str) -> str:
@@ -257,9 +310,14 @@ def _cached(hub_id: str, revision: str | None, cache_dir: Path | None) -> Path |
 
 
 def _fetch(
-    hub_id: str, precision: str, revision: str | None, cache_dir: Path | None, accept: Accept | None
+    hub_id: str,
+    precision: str,
+    revision: str | None,
+    cache_dir: Path | None,
+    accept: Accept | None,
+    readable: Sequence[Format],
 ) -> Checkpoint:
-    """Fetch the JSON files, choose among the graphs that the hub lists, and fetch that one alone."""
+    """Fetch the JSON files, choose among the weights that the hub lists, and fetch those alone."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of whichever HTTP library it uses
 
@@ -272,10 +330,12 @@ def _fetch(
         folder = download(CONFIG_FILES)
         if accept is not None and "config.json" in files:
             accept(folder)
-        _require_files(hub_id, files)
+        _require_files(hub_id, files, readable)
         static = MARKER in files
-        choice = choose_variant(hub_id, files, precision, static=static, features=machine_features())
+        choice = choose_weights(hub_id, files, precision, formats=readable, static=static, features=machine_features())
         folder = download([*CONFIG_FILES, choice.file, f"{choice.file}?data*"])
+        if choice.file.endswith(_INDEX):
+            folder = download([path.name for path in _external(folder / choice.file)])
     except (OSError, HTTPError) as error:
         raise _unreachable(hub_id, revision, error) from error
     graph = folder / choice.file

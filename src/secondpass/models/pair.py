@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secondpass.backends.base import Backend, Capabilities, Graph
-from secondpass.backends.choose import choose
+from secondpass.backends.choose import choose, formats
 from secondpass.errors import InputError, ModelError, ModelLoadError, UntrainedHead
 from secondpass.models.files import Checkpoint, Name, resolve
 from secondpass.models.recipe import check_head, head_modules, read_recipe
@@ -50,20 +50,36 @@ def load_pair(
     streams: int | None = None,
     revision: str | None = None,
     cache_dir: Path | None = None,
+    device: str = "auto",
 ) -> PairModel:
     """Load a cross-encoder from a folder or a hub id.
 
+    Backend "auto" reads an ONNX graph where there is one, and else falls back to torch where that is installed;
+    `device` other than "auto" and "cpu" means torch.
     Raises `UnknownModel`, `UntrainedHead`, `ModelLoadError`, and what `choose` does for a backend that there is not.
     """
-    checkpoint = resolve(name, precision=precision, revision=revision, cache_dir=cache_dir, accept=check_head)
-    return PairModel(checkpoint, choose(backend, precision, streams))
+    if backend == "auto" and device not in ("auto", "cpu"):
+        backend = "torch"
+    ready = choose(backend, precision, streams, device) if backend == "torch" else None
+    checkpoint = resolve(
+        name,
+        precision=precision,
+        revision=revision,
+        cache_dir=cache_dir,
+        accept=check_head,
+        readable=formats(backend),
+    )
+    if ready is None and checkpoint.graph.suffix != ".onnx":
+        ready = choose("torch", precision, streams, device, why="the checkpoint has no ONNX file")
+    return PairModel(checkpoint, ready or choose(backend, precision, streams, device))
 
 
 class PairModel:
-    """A `PairScorer` over one ONNX graph. What the checkpoint's files and the backend say is read once, here."""
+    """A `PairScorer` over one graph. What the checkpoint's files and the backend say is read once, here."""
 
     def __init__(self, checkpoint: Checkpoint, backend: Backend) -> None:
         check_head(checkpoint.folder)
+        _require_whole_graph(checkpoint)
         self.checkpoint = checkpoint
         self._recipe = read_recipe(checkpoint.folder)
         self._encoder = TextEncoder.from_file(checkpoint.folder / "tokenizer.json")
@@ -201,6 +217,16 @@ def _piece(head: tuple[Ids, Ids], document: Sequence[int], tail: int) -> Piece:
 def _one_logit(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each row's one label; of two, "relevant" minus "irrelevant", whose sigmoid is the softmax that monoBERT reads."""
     return logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
+
+
+def _require_whole_graph(checkpoint: Checkpoint) -> None:
+    """Refuse weights whose head lies in modules of its own, which a classifier of transformers does not have."""
+    modules = head_modules(checkpoint.folder)
+    if modules and checkpoint.graph.suffix != ".onnx":
+        raise ModelLoadError(
+            f"{checkpoint.folder} keeps its head in the sentence-transformers modules {', '.join(modules)}, which this "
+            f"version reads from an ONNX graph alone. Export the whole chain into one with an output {_OUTPUT!r}."
+        )
 
 
 def _require_pair_graph(checkpoint: Checkpoint, graph: Graph) -> None:

@@ -1,4 +1,4 @@
-"""Which of a checkpoint's ONNX files to read on this machine.
+"""Which of a checkpoint's files of weights to read on this machine.
 
 Publishers put the same weights under several names: sentence-transformers by optimisation level and instruction set,
 transformers.js by precision, secondpass its own statically quantised one. Knows file names, nothing of what is in them.
@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from secondpass.backends.choose import PRECISIONS
+from secondpass.backends.choose import PRECISIONS, Format
 from secondpass.backends.machine import Machine, machine
 from secondpass.errors import InputError, ModelLoadError
 
@@ -19,6 +19,10 @@ STATIC = "model_int8.onnx"
 
 MARKER = "onnx/secondpass.json"
 """Lies beside `STATIC` where secondpass made it: transformers.js gives the same name to files with dynamic scales."""
+
+
+SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
+"""The names of the weights themselves, in one file or in shards that the index names; best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,22 @@ class Choice:
     reason: str
 
 
+def choose_weights(
+    name: str,
+    files: Collection[str],
+    precision: str,
+    *,
+    formats: Collection[Format],
+    static: bool,
+    features: Collection[str],
+) -> Choice:
+    """As `choose_variant` where `formats` have "onnx" and there is an ONNX file, else the safetensors."""
+    readable = weight_files(files, formats)
+    if readable and readable[0] in SAFETENSORS:
+        return Choice(readable[0], precision, readable[0])
+    return choose_variant(name, files, precision, static=static, features=features)
+
+
 def choose_variant(
     name: str, files: Collection[str], precision: str, *, static: bool, features: Collection[str]
 ) -> Choice:
@@ -84,6 +104,12 @@ def choose_variant(
     if len(graphs) == len(unnamed) == 1 and "fp32" in wanted:
         return Choice(graphs[0], "fp32", f"{graphs[0]}: the only ONNX file")
     raise _no_match(name, graphs, precision)
+
+
+def weight_files(files: Collection[str], formats: Collection[Format]) -> list[str]:
+    """The files of weights among `files` that can be read in one of `formats`."""
+    graphs = onnx_files(files) if "onnx" in formats else []
+    return graphs + [file for file in SAFETENSORS if file in files and "safetensors" in formats]
 
 
 def onnx_files(files: Collection[str]) -> list[str]:

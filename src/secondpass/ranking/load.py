@@ -21,6 +21,7 @@ def load(
     streams: int | None = None,
     revision: str | None = None,
     cache_dir: str | Path | None = None,
+    device: str = "auto",
     table: str | Path | None = None,
     policy: Policy = "truncate",
     max_tokens: int | None = None,
@@ -30,8 +31,10 @@ def load(
 ) -> Reranker:
     """Load a model: the embedded one by default, `bm25`, a local folder (`./…`, `/…`) or a hub id (`org/name`).
 
-    `backend`: "auto", "onnxruntime" or "openvino". `precision`: "auto", "fp32", "bf16" or "int8". `streams`: forward
-    passes at a time, one a core by default. `revision` pins a hub id. `table`: a file of a corpus' document
+    `backend`: "auto", "onnxruntime", "openvino" or "torch"; "auto" takes torch where a checkpoint has no ONNX file and
+    the extra is installed. `precision`: "auto", "fp32", "bf16", "fp16" (torch) or "int8" (ONNX files). `streams`:
+    forward passes at a time, one a core by default, and one with torch. `device`: "auto", "cpu", "cuda", "cuda:N" or
+    "mps"; all but the first two need torch. `revision` pins a hub id. `table`: a file of a corpus' document
     frequencies for `bm25` (`text.lexical.Statistics.save`), which else counts among the candidates. A `Path` is always
     a folder. For `policy`, `max_tokens`, `overlap`, `aggregate` and `truncation` see `Limits`. Raises `UnknownModel`,
     `UntrainedHead`, `ModelLoadError`, `MissingExtra` and `InputError`.
@@ -45,13 +48,21 @@ def load(
     if named in _BUILT_IN:
         if revision is not None:
             raise InputError(f"revision={revision!r} pins a hub id, and {named!r} came with the package: leave it out.")
-        return _bm25(table, limits) if named == "bm25" else _embedded(backend, precision, streams, limits)
+        return _bm25(table, limits) if named == "bm25" else _embedded(backend, precision, streams, device, limits)
     if isinstance(named, str) and named.partition("@")[0] in _BUILT_IN:
         raise UnknownModel(f"{named!r}: this version has {', '.join(_BUILT_IN)}.")
     from secondpass.models.pair import load_pair
 
     cache = Path(cache_dir) if cache_dir is not None else None
-    scorer = load_pair(named, backend=backend, precision=precision, streams=streams, revision=revision, cache_dir=cache)
+    scorer = load_pair(
+        named,
+        backend=backend,
+        precision=precision,
+        streams=streams,
+        revision=revision,
+        cache_dir=cache,
+        device=device,
+    )
     return Reranker(scorer, limits=limits, capabilities=scorer.capabilities)
 
 
@@ -61,8 +72,8 @@ def _bm25(table: str | Path | None, limits: Limits) -> Reranker:
     return Reranker(BM25Scorer(None if table is None else Path(table)), limits=limits)
 
 
-def _embedded(backend: str, precision: str, streams: int | None, limits: Limits) -> Reranker:
+def _embedded(backend: str, precision: str, streams: int | None, device: str, limits: Limits) -> Reranker:
     from secondpass.models.embedded.scorer import EmbeddedScorer
 
-    chosen = choose(backend, precision, streams)
+    chosen = choose(backend, precision, streams, device)
     return Reranker(EmbeddedScorer(chosen), limits=limits, capabilities=chosen.capabilities)
