@@ -9,65 +9,48 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-TOKENS_PER_BATCH = 1024
+from secondpass.backends.choose import choose
+from secondpass.engine.batching import batches
+from secondpass.models.scorer import padded_length
+from secondpass.text.encode import clean
 
 
 class Encoder:
-    """Token states for lists of texts: `[CLS] text [SEP]`, length-sorted batches, two streams."""
+    """Token states of texts, `[CLS] text [SEP]`, on the backend and in the batches that the package itself uses."""
 
-    def __init__(self, model: Path, tokenizer: Path, *, precision: str = "bf16", max_tokens: int = 256) -> None:
-        self.tokenizer = Tokenizer.from_file(str(tokenizer))
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(max_tokens)
-        options = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": "2", "INFERENCE_NUM_THREADS": "2"}
-        self._queue = ov.AsyncInferQueue(ov.Core().compile_model(model, "CPU", options), 2)
+    def __init__(self, model: Path, tokenizer: Path, *, max_tokens: int) -> None:
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(max_tokens)
+        backend = choose()
+        self._graph, self._can = backend.load(model), backend.capabilities
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [e.ids for e in self.tokenizer.encode_batch([clean(t) for t in texts])]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch([clean(text) for text in texts])]
 
     def states(self, ids: Sequence[Sequence[int]], out: NDArray[np.float16], starts: NDArray[np.int64]) -> None:
         """Write the states of text i into `out[starts[i] : starts[i] + len(ids[i])]`."""
 
-        def keep(request: ov.InferRequest, rows: list[int]) -> None:
-            states = request.get_output_tensor(0).data
+        def encode(rows: list[int]) -> None:
+            tokens = np.zeros((len(rows), padded_length(max(len(ids[i]) for i in rows))), np.int64)
+            mask = np.zeros_like(tokens)
+            for row, i in enumerate(rows):
+                tokens[row, : len(ids[i])], mask[row, : len(ids[i])] = ids[i], 1
+            states = self._graph.run({"input_ids": tokens, "attention_mask": mask})["states"]
             for row, i in enumerate(rows):
                 out[starts[i] : starts[i] + len(ids[i])] = states[row, : len(ids[i])]
 
-        self._queue.set_callback(keep)
-        for rows in batches([len(i) for i in ids]):
-            length = -(-max(len(ids[i]) for i in rows) // 8) * 8
-            tokens = np.zeros((len(rows), length), np.int64)
-            mask = np.zeros_like(tokens)
-            for row, i in enumerate(rows):
-                tokens[row, : len(ids[i])] = ids[i]
-                mask[row, : len(ids[i])] = 1
-            self._queue.start_async({"input_ids": tokens, "attention_mask": mask}, rows)
-        self._queue.wait_all()
-
-
-def clean(text: str) -> str:
-    """Text as UTF-8 can carry it: lone surrogates become U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Positions in batches of at most `TOKENS_PER_BATCH` padded tokens, longest first."""
-    rows: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if rows and (len(rows) + 1) * lengths[rows[0]] > TOKENS_PER_BATCH:
-            yield rows
-            rows = []
-        rows.append(i)
-    if rows:
-        yield rows
+        packed = batches([len(each) for each in ids], budget=self._can.budget, streams=self._can.streams)
+        with ThreadPoolExecutor(self._can.streams) as pool:
+            list(pool.map(encode, packed))
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +17,13 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 from tokenizers import Tokenizer
 
-from secondpass.backends.onnx import import_onnxruntime
 from secondpass.errors import InputError, UntrainedHead
 from secondpass.models.variants import MARKER
 from training import graph as build
+from training.calibration import calibrated
 
 Pair = tuple[str, str]
 PREFIX = "bert."
-_PERCENTILE = 99.999
 _BATCH = 16
 
 
@@ -50,7 +48,10 @@ def export(folder: Path, calibration: Sequence[Pair]) -> tuple[Path, Path]:
     checkpoint = read(folder)
     paths = folder / "onnx" / "model.onnx", folder / "onnx" / "model_int8.onnx"
     build.save(graph(checkpoint), paths[0])
-    ranges, smoothing = _calibrated(checkpoint, calibration)
+    watched = build.activations(checkpoint.shape, only_first=True)
+    batches = [batch(checkpoint.tokenizer, calibration[i : i + _BATCH]) for i in range(0, len(calibration), _BATCH)]
+    watching = graph(checkpoint, watched=watched)
+    ranges, smoothing = calibrated(watching, watched, batches, checkpoint.weights, prefix=PREFIX)
     build.save(graph(checkpoint, ranges, smoothing), paths[1])
     (folder / MARKER).write_text(
         json.dumps({"int8": "static", "calibration_pairs": len(calibration)}), encoding="utf-8"
@@ -109,28 +110,6 @@ def batch(tokenizer: Tokenizer, pairs: Sequence[Pair]) -> dict[str, NDArray[np.i
         made["attention_mask"][row, : len(encoding.ids)] = 1
         made["token_type_ids"][row, : len(encoding.ids)] = encoding.type_ids
     return made
-
-
-def _calibrated(
-    checkpoint: Checkpoint, pairs: Sequence[Pair]
-) -> tuple[dict[str, tuple[float, float]], dict[str, NDArray[np.float32]]]:
-    watched = build.activations(checkpoint.shape, only_first=True)
-    batches = [batch(checkpoint.tokenizer, pairs[i : i + _BATCH]) for i in range(0, len(pairs), _BATCH)]
-    runtime = import_onnxruntime()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "watched.onnx"
-        build.save(graph(checkpoint, watched=watched), path)
-        session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-        def run(inputs: build.Batch) -> dict[str, NDArray[np.float32]]:
-            return dict(zip(watched, session.run(watched, dict(inputs)), strict=True))
-
-        factors = build.smoothing(run, batches, checkpoint.weights, prefix=PREFIX)
-
-        def even(inputs: build.Batch) -> dict[str, NDArray[np.float32]]:
-            return {n: v / factors[n] if n in factors else v for n, v in run(inputs).items()}
-
-        return build.calibrate(even, batches, percentile=_PERCENTILE), factors
 
 
 def main() -> None:

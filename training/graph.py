@@ -7,7 +7,7 @@ OpenVINO both find the patterns they fuse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -203,61 +203,3 @@ def activations(shape: Shape, *, only_first: bool = False) -> list[str]:
 def save(model: onnx.ModelProto, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, str(path))
-
-
-Batch = Mapping[str, NDArray[np.int64]]
-Run = Callable[[Batch], Mapping[str, NDArray[np.float32]]]
-_READERS = {
-    "in": ("attention.self.query", "attention.self.key", "attention.self.value"),
-    "first": ("attention.self.query",),
-    "middle": ("intermediate.dense",),
-}
-
-
-def smoothing(
-    run: Run, batches: Sequence[Batch], weights: Weights, *, prefix: str = "", alpha: float = 0.65
-) -> dict[str, NDArray[np.float32]]:
-    """Factors that move outliers of an activation's channels into the weights that read it (SmoothQuant, 2211.10438).
-
-    One a channel, greatest |x| ** alpha / greatest |w| ** (1 - alpha), for the inputs of every layer's query, key,
-    value and first feed-forward matrix; `Graph.smoothing` divides the activation by it and multiplies the weights.
-    """
-    greatest: dict[str, NDArray[np.float32]] = {}
-    for batch in batches:
-        for name, value in run(batch).items():
-            peak = np.abs(_real(value, batch)).max(axis=0)
-            greatest[name] = np.maximum(greatest.get(name, peak), peak)
-    factors = {}
-    for name, peak in greatest.items():
-        layer, kind = name.split(".")[1:3]
-        if kind in _READERS:
-            names = [f"{prefix}encoder.layer.{layer}.{reader}.weight" for reader in _READERS[kind]]
-            heaviest = np.max([np.abs(weights[n]).max(axis=0) for n in names], axis=0)
-            factor = np.maximum(peak, 1e-5) ** alpha / np.maximum(heaviest, 1e-5) ** (1 - alpha)
-            factors[name] = factor.astype(np.float32)
-    return factors
-
-
-def _real(value: NDArray[np.float32], batch: Batch) -> NDArray[np.float32]:
-    """The rows of real tokens, (tokens, channels); all rows where only each text's first token is there."""
-    kept = batch["attention_mask"].astype(bool)
-    rows = value[kept] if value.shape[1] == kept.shape[1] else value.reshape(-1, value.shape[-1])
-    return np.asarray(rows, np.float32)
-
-
-def calibrate(
-    run: Run,
-    batches: Sequence[Batch],
-    *,
-    percentile: float,
-) -> dict[str, tuple[float, float]]:
-    """The range of every activation over real tokens (padding left out), tails beyond `percentile` clipped."""
-    low: dict[str, list[float]] = {}
-    high: dict[str, list[float]] = {}
-    for batch in batches:
-        for name, value in run(batch).items():
-            real = _real(value, batch)
-            least, greatest = np.percentile(real, [100 - percentile, percentile])
-            low.setdefault(name, []).append(float(least))
-            high.setdefault(name, []).append(float(greatest))
-    return {name: (min(0.0, float(np.mean(low[name]))), float(np.mean(high[name]))) for name in low}

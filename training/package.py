@@ -16,8 +16,7 @@ import argparse
 import json
 import random
 import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +25,15 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 from tokenizers import Tokenizer
 
-from secondpass.backends.onnx import import_onnxruntime
 from secondpass.models.embedded.evidence import FEATURES
 from secondpass.models.embedded.gate import Gate
 from secondpass.models.embedded.scorer import ENCODER, GATE, TOKENIZER, WORDS
 from secondpass.models.embedded.similarity import NAMES
 from training import graph
+from training.calibration import Batch, calibrated
 
 SHAPE = graph.Shape(layers=6, hidden=384, heads=12)
-PERCENTILE = 99.999
 CALIBRATION_TEXTS, CALIBRATION_TOKENS, ROWS = 480, 256, 16
-
-Run = Callable[[graph.Batch], dict[str, NDArray[np.float32]]]
 
 
 def backbone() -> Path:
@@ -57,7 +53,7 @@ def weights(folder: Path) -> dict[str, NDArray[np.float32]]:
 def encoder(
     held: graph.Weights,
     ranges: graph.Ranges | None = None,
-    smoothing: dict[str, NDArray[np.float32]] | None = None,
+    smoothing: Mapping[str, NDArray[np.float32]] | None = None,
     watched: Sequence[str] = (),
 ) -> ModelProto:
     """The graph: `input_ids`, `attention_mask` → `states` (batch, length, 384); `watched` become outputs too."""
@@ -69,26 +65,13 @@ def encoder(
     return made.model(inputs, outputs)  # type: ignore[arg-type]
 
 
-def calibrated(held: graph.Weights, batches: Sequence[graph.Batch]) -> ModelProto:
+def quantised(held: graph.Weights, batches: Sequence[Batch]) -> ModelProto:
     """The int8 encoder, its activation ranges fixed on `batches`."""
     watched = graph.activations(SHAPE)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "watched.onnx"
-        graph.save(encoder(held, watched=watched), path)
-        session = import_onnxruntime().InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-        def run(inputs: graph.Batch) -> dict[str, NDArray[np.float32]]:
-            return dict(zip(watched, session.run(watched, dict(inputs)), strict=True))
-
-        factors = graph.smoothing(run, batches, held, prefix="")
-
-        def even(inputs: graph.Batch) -> dict[str, NDArray[np.float32]]:
-            return {name: v / factors[name] if name in factors else v for name, v in run(inputs).items()}
-
-        return encoder(held, graph.calibrate(even, batches, percentile=PERCENTILE), factors)
+    return encoder(held, *calibrated(encoder(held, watched=watched), watched, batches, held))
 
 
-def sample(lists: Path, tokenizer: Tokenizer, *, seed: int) -> list[graph.Batch]:
+def sample(lists: Path, tokenizer: Tokenizer, *, seed: int) -> list[Batch]:
     """Batches of texts from every training collection in equal shares."""
     rng = random.Random(seed)
     paths = sorted(lists.glob("*.json"))
@@ -129,7 +112,7 @@ def save_tokenizer(source: Path, path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _padded(rows: list[list[int]]) -> graph.Batch:
+def _padded(rows: list[list[int]]) -> Batch:
     ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
     mask = np.zeros_like(ids)
     for row, tokens in enumerate(rows):
@@ -152,7 +135,7 @@ def main() -> None:
     if not (options.out / ENCODER).exists():
         held = weights(backbone())
         quantise = options.precision == "int8"
-        made = calibrated(held, sample(options.lists, tokenizer, seed=options.seed)) if quantise else encoder(held)
+        made = quantised(held, sample(options.lists, tokenizer, seed=options.seed)) if quantise else encoder(held)
         graph.save(made, options.out / ENCODER)
     shutil.copy(options.words, options.out / WORDS)
     if options.gate and options.gate.suffix == ".npz":

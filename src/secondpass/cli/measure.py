@@ -61,6 +61,7 @@ def _report(value: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    """Measure one model as the JSON on stdin asks, in a process of its own; answer in JSON lines on stdout."""
     from secondpass.errors import SecondpassError
 
     try:

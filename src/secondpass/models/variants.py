@@ -20,7 +20,6 @@ STATIC = "model_int8.onnx"
 MARKER = "onnx/secondpass.json"
 """Lies beside `STATIC` where secondpass made it: transformers.js gives the same name to files with dynamic scales."""
 
-
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 """The names of the weights themselves, in one file or in shards that the index names; best first."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -17,51 +16,15 @@ from numpy.typing import NDArray
 from secondpass.backends.base import Capabilities
 from secondpass.engine.engine import Engine
 from secondpass.errors import InputError
-from secondpass.models.scorer import Declared, ListScorer, PairScorer, Piece, Reading, activate, bounded
+from secondpass.models.scorer import Declared, ListScorer, PairScorer, Piece, activate, bounded
+from secondpass.ranking.outcome import Report, Scored, fold
 from secondpass.ranking.progress import Bar
-from secondpass.text.encode import Limits, aggregate
-from secondpass.text.render import as_documents, as_query, render
+from secondpass.ranking.request import Block, Called, Reader, Request, by_request, by_text
+from secondpass.text.encode import Limits
+from secondpass.text.render import as_documents, as_query
 from secondpass.types import AnyDocument, Hit, Ranking
 
-BLOCK = 256
-"""Documents that are tokenised together, and no more ahead of the streams than a window or two."""
-
 Scores = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    query: str
-    instruction: str | None
-    documents: Sequence[AnyDocument]
-    texts: Sequence[str]
-    called: Callable[[int], str] = "documents[{}]".format
-    """What the caller knows a document by, from its position here; for messages."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """One request's outcome, an entry a document in the caller's order."""
-
-    logits: NDArray[np.float64]
-    tokens: Sequence[int]
-    truncated: Sequence[bool]
-    chunks: Sequence[int]
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """What is to be told of one document of one request, in the order in which pieces were made."""
-
-    request: int
-    document: int
-    tokens: int
-    truncated: bool
-    chunks: int
-
-
-_Block = tuple[int, Sequence[int]]
-"""A request's number, and positions of some of its documents."""
 
 
 class Reranker:
@@ -108,7 +71,7 @@ class Reranker:
         (True), never (False), or in a terminal once the work proves long (None). Raises `InputError`.
         """
         _check_cutoffs(top_n, min_score)
-        request = _request(query, documents, instruction, fields, self.declared.renderer)
+        request = self._request(query, documents, instruction=instruction, fields=fields)
         (scored,) = self._score([request], progress)
         return self._ranking(request, scored, top_n, min_score)
 
@@ -134,10 +97,9 @@ class Reranker:
                 f"{len(queries)} queries, {len(candidate_lists)} candidate lists and {len(told)} instructions: "
                 "give one list (and one instruction, or None) a query."
             )
-        asked = enumerate(zip(queries, candidate_lists, told, strict=True))
         requests = [
-            _numbered(number, query, documents, one, fields, self.declared.renderer)
-            for number, (query, documents, one) in asked
+            self._numbered(number, query, documents, one, fields)
+            for number, (query, documents, one) in enumerate(zip(queries, candidate_lists, told, strict=True))
         ]
         scored = self._score(requests, progress)
         return [self._ranking(r, s, top_n, min_score) for r, s in zip(requests, scored, strict=True)]
@@ -156,7 +118,7 @@ class Reranker:
         progress: bool | None = None,
     ) -> Scores:
         """Scores in [0, 1], float32, shape (n,), in the order of `documents`. Raises `InputError`."""
-        (scored,) = self._score([_request(query, documents, instruction, fields, self.declared.renderer)], progress)
+        (scored,) = self._score([self._request(query, documents, instruction=instruction, fields=fields)], progress)
         return bounded(scored.logits, self.declared.activation)
 
     def predict(
@@ -183,9 +145,7 @@ class Reranker:
             asked.setdefault(as_query(pair[0]), []).append(position)
         documents = as_documents([pair[1] for pair in every])
         requests = [
-            replace(
-                _request(query, [documents[i] for i in at], prompt, (), self.declared.renderer), called=_called_in(at)
-            )
+            self._request(query, [documents[i] for i in at], instruction=prompt, called=_called_in(at))
             for query, at in asked.items()
         ]
         logits = np.empty(len(every), np.float32)
@@ -213,37 +173,59 @@ class Reranker:
     def __repr__(self) -> str:
         return f"Reranker({self.name!r}, {self.capabilities.name if self.capabilities else 'no backend'})"
 
-    def _score(self, requests: Sequence[_Request], progress: bool | None) -> list[_Scored]:
+    def _request(
+        self,
+        query: str,
+        documents: Iterable[AnyDocument],
+        *,
+        instruction: str | None,
+        fields: Sequence[str] = (),
+        called: Called = "documents[{}]".format,
+    ) -> Request:
+        renderer = self.declared.renderer
+        return Request.of(query, documents, instruction=instruction, fields=fields, renderer=renderer, called=called)
+
+    def _numbered(
+        self, number: int, query: str, documents: Iterable[AnyDocument], instruction: str | None, fields: Sequence[str]
+    ) -> Request:
+        """One request of many, whose messages say which."""
+        called = f"queries[{number}]: documents[{{}}]".format
+        try:
+            return self._request(query, documents, instruction=instruction, fields=fields, called=called)
+        except InputError as error:
+            raise InputError(f"queries[{number}]: {error}") from error
+
+    def _score(self, requests: Sequence[Request], progress: bool | None) -> list[Scored]:
         self._engine.require_open()
         scorer = self._scorer
         if isinstance(scorer, ListScorer):
             return [_score_list(scorer, request) for request in requests]
         together = scorer.declared.separable and len(requests) > 1
-        blocks = _by_text(requests) if together else _by_request(requests)
-        reports: list[_Report] = []
+        blocks = by_text(requests) if together else by_request(requests)
+        reports: list[Report] = []
         # Pieces are what gets done, and how many chunks there will be is not known ahead.
         total = None if self.limits.policy == "chunk" else sum(len(request.texts) for request in requests)
         with Bar(total, show=progress) as bar:
             logits = self._engine.run(self._pieces(scorer, requests, blocks, reports), scorer.logits, bar.advance)
-        return _fold(logits, reports, requests, self.limits)
+        return fold(logits, reports, len(requests), self.limits.aggregate)
 
     def _pieces(
-        self, scorer: PairScorer, requests: Sequence[_Request], blocks: Iterable[_Block], reports: list[_Report]
+        self, scorer: PairScorer, requests: Sequence[Request], blocks: Iterable[Block], reports: list[Report]
     ) -> Iterator[Piece]:
         """The blocks' pieces, made as they are asked for; what is to be told of each document goes to `reports`."""
-        readers: dict[int, Callable[[Sequence[str]], list[Reading]]] = {}
+        readers: dict[int, Reader] = {}
         for number, positions in blocks:
             request = requests[number]
             if number not in readers:
                 if not scorer.declared.separable:
                     readers.clear()  # requests come one after the other, and a query's reader may be large
                 readers[number] = scorer.read(request.query, request.instruction, self.limits)
-            readings = _read(readers[number], request, positions)
+            readings = request.readings(readers[number], positions)
             for position, reading in zip(positions, readings, strict=True):
-                reports.append(_Report(number, position, reading.tokens, reading.truncated, len(reading.pieces)))
+                reports.append(Report(number, position, reading.tokens, reading.truncated, len(reading.pieces)))
                 yield from reading.pieces
 
-    def _ranking(self, request: _Request, scored: _Scored, top_n: int | None, min_score: float | None) -> Ranking:
+    def _ranking(self, request: Request, scored: Scored, top_n: int | None, min_score: float | None) -> Ranking:
         scores = bounded(scored.logits, self.declared.activation)
         order = np.argsort(-scored.logits, kind="stable")[:top_n]
         hits = (
@@ -270,95 +252,12 @@ def _check_cutoffs(top_n: int | None, min_score: float | None) -> None:
         raise InputError(f"min_score={min_score}: scores lie between 0 and 1; give one of them, or None for all.")
 
 
-def _numbered(
-    number: int,
-    query: str,
-    documents: Iterable[AnyDocument],
-    instruction: str | None,
-    fields: Sequence[str],
-    renderer: int,
-) -> _Request:
-    """One request of many, whose messages say which."""
-    try:
-        request = _request(query, documents, instruction, fields, renderer)
-    except InputError as error:
-        raise InputError(f"queries[{number}]: {error}") from error
-    return replace(request, called=f"queries[{number}]: documents[{{}}]".format)
-
-
-def _called_in(at: Sequence[int]) -> Callable[[int], str]:
+def _called_in(at: Sequence[int]) -> Called:
+    """For documents that stand at the positions `at` of a list of pairs."""
     return lambda position: f"pairs[{at[position]}]"
 
 
-def _request(
-    query: str, documents: Iterable[AnyDocument], instruction: str | None, fields: Sequence[str], renderer: int
-) -> _Request:
-    asked = as_query(query)
-    if instruction is not None and not isinstance(instruction, str):
-        raise InputError(f"instruction={instruction!r:.80} is no text: give a string, or None for no instruction.")
-    if isinstance(fields, str):
-        raise InputError(f"fields={fields!r} is a single name: put it into a list, [{fields!r}].")
-    listed = as_documents(documents)
-    return _Request(
-        asked, instruction or None, listed, [render(one, version=renderer, fields=fields) for one in listed]
-    )
-
-
-def _read(
-    reader: Callable[[Sequence[str]], list[Reading]], request: _Request, positions: Sequence[int]
-) -> list[Reading]:
-    """Readings of some documents of a request. A scorer knows texts alone, so it is found out here whose is refused."""
-    texts = [request.texts[i] for i in positions]
-    try:
-        return reader(texts)
-    except InputError:
-        for position, text in zip(positions, texts, strict=True):
-            try:
-                reader([text])
-            except InputError as error:
-                raise InputError(f"{request.called(position)}: {error}") from error
-        raise
-
-
-def _score_list(scorer: ListScorer, request: _Request) -> _Scored:
+def _score_list(scorer: ListScorer, request: Request) -> Scored:
     count = len(request.texts)
     logits = scorer.score(request.query, request.texts) if count else np.empty(0, np.float32)
-    return _Scored(logits.astype(np.float64), scorer.tokens(request.texts), [False] * count, [1] * count)
-
-
-def _by_request(requests: Sequence[_Request]) -> Iterator[_Block]:
-    for number, request in enumerate(requests):
-        for start in range(0, len(request.texts), BLOCK):
-            yield number, range(start, min(start + BLOCK, len(request.texts)))
-
-
-def _by_text(requests: Sequence[_Request]) -> Iterator[_Block]:
-    """Requests that ask about one text follow each other, so that a separable model reads it once for all of them."""
-    asking: dict[str, dict[int, list[int]]] = {}
-    for number, request in enumerate(requests):
-        for position, text in enumerate(request.texts):
-            asking.setdefault(text, {}).setdefault(number, []).append(position)
-    for requested in asking.values():
-        yield from requested.items()
-
-
-def _fold(logits: Scores, reports: Sequence[_Report], requests: Sequence[_Request], limits: Limits) -> list[_Scored]:
-    """Documents' logits from those of their pieces, back in the callers' order."""
-    values = logits.astype(np.float64)
-    found: list[dict[int, tuple[float, _Report]]] = [{} for _ in requests]
-    at = 0
-    for report in reports:
-        chunks = values[at : at + report.chunks].tolist()
-        logit = chunks[0] if len(chunks) == 1 else aggregate(chunks, limits.aggregate)
-        found[report.request][report.document] = (logit, report)
-        at += report.chunks
-    return [_scored([one[i] for i in range(len(one))]) for one in found]
-
-
-def _scored(found: Sequence[tuple[float, _Report]]) -> _Scored:
-    return _Scored(
-        logits=np.array([logit for logit, _ in found], np.float64),
-        tokens=[report.tokens for _, report in found],
-        truncated=[report.truncated for _, report in found],
-        chunks=[report.chunks for _, report in found],
-    )
+    return Scored(logits.astype(np.float64), scorer.tokens(request.texts), [False] * count, [1] * count)
