@@ -22,13 +22,15 @@ pytest.importorskip("transformers", reason="transformers is not installed")
 
 import torch  # after the skip
 
-from secondpass.backends.torch import TorchBackend, TorchGraph, find_device
+from secondpass.backends.torch.backend import TorchBackend
+from secondpass.backends.torch.device import find_device
+from secondpass.backends.torch.graph import TorchGraph
 
 BATCH = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from secondpass.backends.torch import TorchBackend
+from secondpass.backends.torch.backend import TorchBackend
 
 def batch(rows, length):
     ids = np.full((rows, length), 7)
@@ -180,11 +182,11 @@ class Small(torch.nn.Module):
         super().__init__()
         self.fits, self.error, self.seen = fits, error, list[int]()
 
-    def forward(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+    def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         self.seen.append(len(input_ids))
         if len(input_ids) > self.fits:
             raise self.error("no memory")
-        return {"logits": input_ids.sum(1, keepdim=True).float()}
+        return input_ids.sum(1, keepdim=True).float()
 
 
 def test_where_memory_is_short_the_batch_is_halved_until_it_fits() -> None:

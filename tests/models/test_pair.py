@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from secondpass.backends.base import Capabilities, Graph, Tensors
+from secondpass.backends.network import Network
 from secondpass.backends.onnx import OnnxBackend
 from secondpass.errors import InputError, ModelError, ModelLoadError, UntrainedHead
 from secondpass.models.files import resolve
@@ -190,7 +191,7 @@ class Watched:
     def capabilities(self) -> Capabilities:
         return self.inner.capabilities
 
-    def load(self, path: Path) -> Graph:
+    def load(self, path: Path, network: Network | None = None) -> Graph:
         self.graph = self.inner.load(path)
         return self
 

@@ -13,9 +13,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from secondpass.backends.network import Network
 from secondpass.errors import InputError
 
 Tensors = Mapping[str, NDArray[np.generic]]
+
+PREFIX = "prefix_ids"
+"""An input that some graphs have: tokens, shape (1, length), that stand before every row and are computed once. Of
+length 0 where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,11 @@ class Backend(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
-    def load(self, path: Path) -> Graph:
-        """Load an ONNX file, or for torch safetensors. Raises `ModelLoadError` naming the file and the reason."""
+    def load(self, path: Path, network: Network | None = None) -> Graph:
+        """Load an ONNX file, which holds its whole graph, or for torch safetensors, to be built as `network` says.
+
+        Raises `ModelLoadError` naming the file and the reason.
+        """
 
 
 def named(tensors: Tensors, inputs: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:

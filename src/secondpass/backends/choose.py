@@ -13,8 +13,8 @@ from secondpass.backends.machine import Machine, machine
 from secondpass.backends.onnx import OnnxBackend
 from secondpass.backends.openvino import OpenVinoBackend
 from secondpass.backends.openvino import Precision as OpenVinoPrecision
-from secondpass.backends.torch import Precision as TorchPrecision
-from secondpass.backends.torch import TorchBackend
+from secondpass.backends.torch.backend import Precision as TorchPrecision
+from secondpass.backends.torch.backend import TorchBackend
 from secondpass.errors import InputError
 
 Format = Literal["onnx", "safetensors"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from secondpass.backends.base import Capabilities, Tensors, named
 from secondpass.backends.machine import machine, versions
+from secondpass.backends.network import Network
 from secondpass.errors import InputError, ModelError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class OnnxBackend:
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
-    def load(self, path: Path) -> OnnxGraph:
+    def load(self, path: Path, network: Network | None = None) -> OnnxGraph:
         """Load an ONNX file. Raises `ModelLoadError` naming the file and the reason."""
         runtime = import_onnxruntime()
         if not path.is_file():

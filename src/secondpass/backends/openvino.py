@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from secondpass.backends.base import Capabilities, Tensors, named
 from secondpass.backends.machine import Machine, machine, versions
+from secondpass.backends.network import Network
 from secondpass.backends.onnx import OnnxBackend, OnnxGraph, stream_count
 from secondpass.errors import MissingExtra, ModelError, ModelLoadError
 
@@ -63,7 +64,7 @@ class OpenVinoBackend:
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
-    def load(self, path: Path) -> OpenVinoGraph:
+    def load(self, path: Path, network: Network | None = None) -> OpenVinoGraph:
         """Load an ONNX file. Raises `ModelLoadError` naming the file and the reason."""
         if not path.is_file():
             raise ModelLoadError(f"{path} is not there. Give the path of an ONNX file.")

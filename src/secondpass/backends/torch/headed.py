@@ -1,0 +1,74 @@
+"""A transformer's body with a head of ours on its last states. Knows masks and prefixes, nothing of tokens' meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from secondpass.backends.network import Body
+from secondpass.backends.torch.prefix import Prefixes, shared
+
+_RESUMABLE = frozenset({"full_attention", "sliding_attention"})  # layers whose past is keys and values alone
+
+
+class Logits(nn.Module):
+    """A classifier of transformers, for its logits alone."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, **given: Tensor) -> Tensor:
+        """Logits, shape (rows, labels)."""
+        found: Tensor = self.model(**given).logits
+        return found
+
+
+class Headed(nn.Module):
+    """Reads rows padded on the right, so that a causal body needs no mask for the padding."""
+
+    def __init__(self, body: nn.Module, head: nn.Module, told: Body) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+        self._bidirectional = told.attention == "bidirectional"
+        self._prefixes = Prefixes()
+
+    @property
+    def resumes(self) -> bool:
+        """Whether rows can be read behind a prefix that was computed before."""
+        config: Any = self.body.config
+        kinds = set(getattr(config, "layer_types", None) or ("full_attention",))
+        causal = bool(getattr(config, "use_cache", None)) and not self._bidirectional
+        return causal and kinds <= _RESUMABLE
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, prefix_ids: Tensor | None = None, **others: Tensor
+    ) -> Tensor:
+        """Logits in fp32, shape (rows, labels)."""
+        states = self._states(input_ids, attention_mask, prefix_ids, others)
+        found: Tensor = self.head(states, attention_mask)
+        return found
+
+    def _states(self, ids: Tensor, mask: Tensor, prefix: Tensor | None, others: dict[str, Tensor]) -> Tensor:
+        """The last layer's states of `ids`, shape (rows, length, hidden)."""
+        if self._bidirectional:
+            others["attention_mask"] = _visible(mask, self.body)
+        elif prefix is not None and prefix.shape[1]:
+            cache = shared(self._prefixes.states(self.body, prefix))
+            seen = torch.ones(len(ids), prefix.shape[1], dtype=mask.dtype, device=mask.device)
+            both = torch.cat([seen, mask], dim=1)
+            states = self.body(input_ids=ids, attention_mask=both, past_key_values=cache, use_cache=True)
+            return states.last_hidden_state  # type: ignore[no-any-return]
+        else:
+            others["attention_mask"] = mask
+        return self.body(input_ids=ids, **others).last_hidden_state  # type: ignore[no-any-return]
+
+
+def _visible(mask: Tensor, body: nn.Module) -> Tensor:
+    """An additive mask in which every row's real tokens see each other, shape (rows, 1, length, length)."""
+    dtype = next(body.parameters()).dtype
+    hidden = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(mask == 0, torch.finfo(dtype).min)
+    return hidden[:, None, None, :].expand(-1, 1, mask.shape[1], -1)

@@ -1,0 +1,117 @@
+"""What is put on a transformer's last states to get logits, in fp32. Knows states and weights, nothing of devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from secondpass.backends.network import Chain, Pool, Projection, Step
+from secondpass.backends.torch.loading import read_config, read_tensor
+from secondpass.errors import ModelLoadError, UntrainedHead
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "torch.nn.modules.linear.Identity": nn.Identity,
+    "torch.nn.modules.activation.GELU": nn.GELU,
+    "torch.nn.modules.activation.ReLU": nn.ReLU,
+    "torch.nn.modules.activation.Tanh": nn.Tanh,
+}
+
+
+def pooled(states: Tensor, mask: Tensor, pool: Pool) -> Tensor:
+    """One state a row in fp32, shape (rows, hidden), of `states` (rows, length, hidden); `mask` (rows, length) has 1
+    for real tokens, wherever the padding stands."""
+    if pool == "mean":
+        weights = mask.unsqueeze(-1).float()
+        return (states.float() * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+    real = mask.long()
+    at = real.argmax(1) if pool == "first" else mask.shape[1] - 1 - real.flip(1).argmax(1)
+    return states[torch.arange(len(states), device=states.device), at].float()
+
+
+class LinearHead(nn.Module):
+    """A `Projection` with its weights: states (rows, length, hidden) and their mask to logits (rows, labels)."""
+
+    def __init__(self, path: Path, told: Projection) -> None:
+        super().__init__()
+        self._told = told
+        weight = read_tensor(path, told.weight, told.rows)
+        bias = read_tensor(path, told.bias, told.rows) if told.bias else torch.zeros(len(weight))
+        if told.softcap is None and told.rows is not None and len(told.rows) == 2:
+            # The difference of two rows in fp32: subtracting two logits that were rounded would lose its last digits.
+            weight, bias = weight[:1] - weight[1:], bias[:1] - bias[1:]
+        self.weight = nn.Parameter(weight, requires_grad=False)
+        self.bias = nn.Parameter(bias, requires_grad=False)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        logits = nn.functional.linear(pooled(states, mask, self._told.pool), self.weight, self.bias)
+        if self._told.softcap is not None:
+            logits = self._told.softcap * torch.tanh(logits / self._told.softcap)
+            if self._told.rows is not None and len(self._told.rows) == 2:
+                logits = logits[:, :1] - logits[:, 1:]
+        return logits / self._told.divisor
+
+
+class ChainHead(nn.Module):
+    """Modules of sentence-transformers: states (rows, length, hidden) and their mask to logits (rows, labels)."""
+
+    def __init__(self, folder: Path, chain: Chain) -> None:
+        super().__init__()
+        pooling, *rest = chain.steps
+        if pooling.kind != "Pooling":
+            raise ModelLoadError(
+                f"{folder / 'modules.json'} has a {pooling.kind} right behind the transformer, where a Pooling is "
+                "expected. Choose a checkpoint whose modules begin with Transformer, Pooling."
+            )
+        self._pool = _pool(folder / pooling.folder)
+        self.steps = nn.Sequential(*(_step(folder, step) for step in rest))
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        found: Tensor = self.steps(pooled(states, mask, self._pool))
+        return found
+
+
+def _pool(folder: Path) -> Pool:
+    """The pooling that a Pooling module's config.json names, in its present form or in the older one of flags."""
+    config = read_config(folder / "config.json")
+    flags = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean", "pooling_mode_lasttoken": "lasttoken"}
+    mode = config.get("pooling_mode") or next((named for flag, named in flags.items() if config.get(flag)), None)
+    pools: dict[str | None, Pool] = {"cls": "first", "mean": "mean", "lasttoken": "last"}
+    if mode not in pools:
+        raise ModelLoadError(
+            f"{folder / 'config.json'} pools by {mode!r}, where one of 'cls', 'mean' and 'lasttoken' is expected."
+        )
+    return pools[mode]
+
+
+def _step(folder: Path, step: Step) -> nn.Module:
+    path = folder / step.folder
+    config = read_config(path / "config.json")
+    weights = path / "model.safetensors"
+    if not weights.is_file():
+        raise UntrainedHead(f"{weights} is not there: the head would be random. Fetch the model again, whole.")
+    if step.kind == "LayerNorm":
+        norm = nn.LayerNorm(int(config["dimension"]))
+        _fill(norm, weights, "norm")
+        return norm
+    linear = nn.Linear(int(config["in_features"]), int(config["out_features"]), bias=bool(config.get("bias", True)))
+    _fill(linear, weights, "linear")
+    return nn.Sequential(linear, _activation(path, config))
+
+
+def _activation(path: Path, config: dict[str, Any]) -> nn.Module:
+    named = config.get("activation_function", "torch.nn.modules.activation.Tanh")
+    if named not in _ACTIVATIONS:
+        raise ModelLoadError(
+            f"{path / 'config.json'} names the activation {named!r}, which is not one of {', '.join(_ACTIVATIONS)}."
+        )
+    return _ACTIVATIONS[named]()
+
+
+def _fill(module: nn.Linear | nn.LayerNorm, weights: Path, name: str) -> None:
+    module.weight.data = read_tensor(weights, (f"{name}.weight",))
+    if module.bias is not None:
+        module.bias.data = read_tensor(weights, (f"{name}.bias",))
