@@ -1,6 +1,6 @@
 """The models that are known by name: one row each in catalog.toml, with what their authors publish of them.
 
-Knows no files and no weights. A hub id need not be listed here to be loaded.
+Knows no files and no weights. A hub id need not be listed here to be loaded, and not all that are listed can be.
 """
 
 from __future__ import annotations
@@ -18,10 +18,32 @@ from secondpass.errors import UnknownModel
 Instructions = Literal["slot", "joined", "ignored"]
 _TABLE = Path(__file__).with_name("catalog.toml")
 
+FAMILIES: Mapping[str, str] = {
+    "bi-encoder": "query and document become a vector each",
+    "embedded": "the model inside the package",
+    "late": "late interaction: a vector a token, the best matches summed",
+    "lexical": "counts of shared words, no weights",
+    "listwise": "a decoder that reads a list of documents at once",
+    "pair": "an encoder that reads a query and a document together (cross-encoder)",
+    "prompt": "a decoder that is asked about one query and one document",
+    "seq2seq": "an encoder with a decoder that answers, as T5 has it",
+    "sparse": "query and document become weighted terms",
+}
+"""Every family, and what a model of it does."""
+
+LOADED = frozenset({"embedded", "lexical", "pair", "prompt"})
+"""The families that this version can load."""
+
+# What the licences that forbid commercial use begin with.
+_NON_COMMERCIAL = ("CC-BY-NC",)
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """One number that was published of a model: the benchmark, its metric, the value as printed, and where."""
+    """One number that was published of a model: the benchmark, its metric, the value as printed (percent), and where.
+
+    `metric` is "unstated" where the source names none.
+    """
 
     benchmark: str
     metric: str
@@ -33,30 +55,50 @@ class Published:
 class Row:
     """One model.
 
-    `family` is the recipe that reads it. `parameters` are counted, or rounded as its authors do; 0 for none. `context`
-    is in tokens; None for no limit. `languages` are ISO 639-1 codes, or "multilingual". `licence` is an SPDX
-    identifier, or "unstated". `instructions` as in `Declared`. `unconfirmed` names the fields that rest on a weak
-    source.
+    `family` is a key of `FAMILIES`. `parameters` are counted, or rounded as its authors do; 0 for a model without
+    weights, None where they are not known. `context` is in tokens; None for no limit, or where it is not known.
+    `languages` are ISO 639-1 codes, or "multilingual". `licence` is an SPDX identifier, "LicenseRef-…" for one that
+    SPDX does not list, or "unstated". `instructions` as in `Declared`. `recipe` names the prompt recipe of a model
+    whose own files may not say how it is asked; "" where they do, or no prompt is needed. `unconfirmed` names the
+    fields that rest on a weak source, that sources disagree about ("field: what they say") or that nobody states.
+    `refused`: why this version cannot load this one although it may load its family, and what would be needed.
     """
 
     name: str
     family: str
-    parameters: int
+    parameters: int | None
     context: int | None
     languages: tuple[str, ...]
     licence: str
     instructions: Instructions
     aliases: tuple[str, ...] = ()
+    recipe: str = ""
     scores: tuple[Published, ...] = ()
     unconfirmed: tuple[str, ...] = ()
+    refused: str = ""
+
+    @property
+    def loads(self) -> bool:
+        """Whether this version can load it."""
+        return not why_not(self)
+
+    @property
+    def non_commercial(self) -> bool:
+        """Whether its licence forbids commercial use."""
+        return self.licence.startswith(_NON_COMMERCIAL)
 
 
-def rows(*, family: str | None = None, licence: str | None = None) -> tuple[Row, ...]:
-    """The catalogue sorted by name, built-in models first; of one family or licence where asked for."""
+def rows(*, family: str | None = None, licence: str | None = None, instructions: str | None = None) -> tuple[Row, ...]:
+    """The catalogue sorted by name, built-in models first; of one family, licence or use of instructions if asked for.
+
+    Licences are compared without regard to case.
+    """
     return tuple(
         row
         for row in _rows()
-        if (family is None or row.family == family) and (licence is None or row.licence == licence)
+        if (family is None or row.family == family)
+        and (licence is None or row.licence.casefold() == licence.casefold())
+        and (instructions is None or row.instructions == instructions)
     )
 
 
@@ -68,6 +110,23 @@ def find(name: str) -> Row:
     near = suggestion(name)
     hint = f" Did you mean {near!r}?" if near else " `secondpass models` lists the catalogue."
     raise UnknownModel(f"The catalogue has no model {name!r}.{hint}")
+
+
+def why_not(row: Row) -> str:
+    """Why this version cannot load a model, and what would be needed; "" where it can."""
+    if row.refused or row.family in LOADED:
+        return row.refused
+    return (
+        f"This version has no driver for the family {row.family!r} ({FAMILIES[row.family]}). It loads "
+        f"{', '.join(sorted(LOADED))}."
+    )
+
+
+def licence_notice(row: Row) -> str:
+    """The sentence to say when a model is loaded whose licence forbids commercial use; "" for the others."""
+    if not row.non_commercial:
+        return ""
+    return f"{row.name} is under {row.licence}, which forbids commercial use: ask its authors for other terms."
 
 
 def built_in() -> frozenset[str]:
@@ -103,14 +162,16 @@ def read_rows(table: Mapping[str, Any]) -> tuple[Row, ...]:
             Row(
                 name=entry["name"],
                 family=entry["family"],
-                parameters=entry["parameters"],
+                parameters=entry.get("parameters"),
                 context=entry.get("context"),
                 languages=tuple(entry["languages"]),
                 licence=entry["licence"],
                 instructions=entry["instructions"],
                 aliases=tuple(entry.get("aliases", ())),
+                recipe=entry.get("recipe", ""),
                 scores=tuple(Published(**score) for score in entry.get("scores", ())),
                 unconfirmed=tuple(entry.get("unconfirmed", ())),
+                refused=entry.get("refused", ""),
             )
         )
     return tuple(found)
