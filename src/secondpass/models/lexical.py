@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from secondpass.models.scorer import Declared
+from secondpass.models.scorer import Declared, Listed
+from secondpass.text.encode import Limits
 from secondpass.text.lexical import TERMS_VERSION, Bag, Statistics, bm25, terms
 from secondpass.text.render import RENDERER
 
@@ -43,18 +43,17 @@ class BM25Scorer:
         """What may be relied on: no limit on length, logits never negative."""
         return self._declared
 
-    def score(self, query: str, documents: Sequence[str]) -> NDArray[np.float32]:
-        """BM25 of each document, float32, shape (len(documents),), never negative; 0 where no term is shared."""
+    def score(
+        self, query: str, documents: Sequence[str], instruction: str | None = None, limits: Limits | None = None
+    ) -> Listed:
+        """BM25 of each document, never negative, 0 where no term is shared; its length in terms, all of them read."""
         wanted = terms(query)
         only = frozenset(wanted)
-        bags = [Bag.of(terms(document), only) for document in documents]
+        read = [terms(document) for document in documents]
+        bags = [Bag.of(each, only) for each in read]
         statistics = Statistics.over(bags) if self._table is None else self._table
         logits = (bm25(wanted, bag, statistics, self._k1, self._b) for bag in bags)
-        return np.fromiter(logits, np.float32, len(bags))
-
-    def tokens(self, documents: Sequence[str]) -> list[int]:
-        """Length of each document in terms."""
-        return [len(terms(document)) for document in documents]
+        return Listed(np.fromiter(logits, np.float32, len(bags)), [len(each) for each in read], [False] * len(read))
 
     def close(self) -> None:
         """Nothing is held open."""

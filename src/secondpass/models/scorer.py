@@ -89,18 +89,28 @@ class PairScorer(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a list scorer found, in the order that the documents were given in.
+
+    `logits`: float32, shape (n,). `tokens`: each document's length in the scorer's own units. `truncated`: whether a
+    document was cut.
+    """
+
+    logits: NDArray[np.float32]
+    tokens: Sequence[int]
+    truncated: Sequence[bool]
+
+
 @runtime_checkable
 class ListScorer(Protocol):
-    """Listwise: logits depend on the other documents."""
+    """Listwise: logits depend on the other documents, or are computed elsewhere for a whole list at once."""
 
     @property
     def declared(self) -> Declared: ...
 
-    def score(self, query: str, documents: Sequence[str]) -> NDArray[np.float32]:
-        """One logit a document, shape (len(documents),), in the given order."""
-
-    def tokens(self, documents: Sequence[str]) -> list[int]:
-        """Length of each document in the scorer's own units."""
+    def score(self, query: str, documents: Sequence[str], instruction: str | None, limits: Limits) -> Listed:
+        """One logit a document. `instruction` is left aside where `declared.instructions` is "ignored"."""
 
     def close(self) -> None: ...
 

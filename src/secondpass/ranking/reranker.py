@@ -199,7 +199,7 @@ class Reranker:
         self._engine.require_open()
         scorer = self._scorer
         if isinstance(scorer, ListScorer):
-            return [_score_list(scorer, request) for request in requests]
+            return [_score_list(scorer, request, self.limits) for request in requests]
         together = scorer.declared.separable and len(requests) > 1
         blocks = by_text(requests) if together else by_request(requests)
         reports: list[Report] = []
@@ -257,7 +257,9 @@ def _called_in(at: Sequence[int]) -> Called:
     return lambda position: f"pairs[{at[position]}]"
 
 
-def _score_list(scorer: ListScorer, request: Request) -> Scored:
+def _score_list(scorer: ListScorer, request: Request, limits: Limits) -> Scored:
     count = len(request.texts)
-    logits = scorer.score(request.query, request.texts) if count else np.empty(0, np.float32)
-    return Scored(logits.astype(np.float64), scorer.tokens(request.texts), [False] * count, [1] * count)
+    if not count:
+        return Scored(np.empty(0), [], [], [])
+    listed = scorer.score(request.query, request.texts, request.instruction, limits)
+    return Scored(listed.logits.astype(np.float64), listed.tokens, listed.truncated, [1] * count)
