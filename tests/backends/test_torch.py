@@ -24,7 +24,7 @@ import torch  # after the skip
 
 from secondpass.backends.torch.backend import TorchBackend
 from secondpass.backends.torch.device import find_device
-from secondpass.backends.torch.graph import TorchGraph
+from secondpass.backends.torch.graph import TorchGraph, short_memory
 
 BATCH = """
 import os, sys
@@ -78,11 +78,6 @@ def test_on_a_cpu_auto_is_fp32_and_one_stream_with_torchs_threads() -> None:
     told = TorchBackend(device="cpu").capabilities
     assert (told.precision, told.streams) == ("fp32", 1)
     assert f"{torch.get_num_threads()} threads" in told.reason
-
-
-def test_int8_is_refused_with_what_there_is() -> None:
-    with pytest.raises(InputError, match=r"precision='int8'.*'bf16'"):
-        choose("torch", "int8")
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -208,6 +203,30 @@ def test_another_failure_is_not_taken_for_short_memory() -> None:
     with pytest.raises(RuntimeError, match="no memory"):
         TorchGraph(module, ("input_ids",), torch.device("cpu")).run({"input_ids": np.ones((4, 3), np.int64)})
     assert module.seen == [4]
+
+
+@pytest.mark.parametrize("said", ["MPS backend out of memory (MPS allocated: 8.00 GiB)", "Invalid buffer size: 9 GiB"])
+def test_short_memory_on_mps_gets_the_class_that_it_has_elsewhere(said: str) -> None:
+    with pytest.raises(torch.OutOfMemoryError, match=said.partition("(")[0]), short_memory(torch.device("mps")):
+        raise RuntimeError(said)
+
+
+@pytest.mark.parametrize(("device", "said"), [("mps", "shapes differ"), ("cpu", "MPS backend out of memory")])
+def test_no_other_failure_is_taken_for_short_memory_on_mps(device: str, said: str) -> None:
+    with pytest.raises(RuntimeError, match=said) as raised, short_memory(torch.device(device)):
+        raise RuntimeError(said)
+    assert not isinstance(raised.value, torch.OutOfMemoryError)
+
+
+@pytest.mark.parametrize(("family", "attention"), [("bert", "sdpa"), ("deberta-v2", "eager")])
+def test_a_graph_says_how_its_attention_is_computed(family: str, attention: str, tmp_path: Path) -> None:
+    graph = TorchBackend(device="cpu").load(write_checkpoint(tmp_path, family) / "model.safetensors")
+    assert graph.attention == attention
+
+
+def test_what_is_done_about_attention_is_told() -> None:
+    assert "rows padded, attention by sdpa" in TorchBackend(device="cpu").capabilities.reason
+    assert "rows packed" in TorchBackend(device="cpu", packed=True).capabilities.reason
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX forks")

@@ -22,6 +22,10 @@ PREFIX = "prefix_ids"
 """An input that some graphs have: tokens, shape (1, length), that stand before every row and are computed once. Of
 length 0 where there are none."""
 
+LENGTHS = ("query_lengths", "prompt_lengths")
+"""Inputs of graphs that shorten documents, shape (rows,): the tokens of a row before its document's first and behind
+its last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

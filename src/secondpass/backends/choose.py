@@ -5,6 +5,7 @@ Knows which backends there are; nothing of models.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Literal
 
@@ -19,23 +20,36 @@ from secondpass.errors import InputError
 
 Format = Literal["onnx", "safetensors"]
 NAMES = ("auto", "onnxruntime", "openvino", "torch")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
-"""What may be asked for: what products outside int8 weights are computed in; "int8" is about the file's weights."""
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8", "int4")
+"""What may be asked for: what products are computed in; "int8" and "int4" are about the weights, as the file has them
+with onnxruntime and OpenVINO, as they are made on load with torch."""
 
 _OPENVINO: dict[str, OpenVinoPrecision] = {"auto": "auto", "fp32": "fp32", "bf16": "bf16", "int8": "auto"}
-_TORCH: dict[str, TorchPrecision] = {"auto": "auto", "fp32": "fp32", "bf16": "bf16", "fp16": "fp16"}
+_TORCH: dict[str, TorchPrecision] = {
+    "auto": "auto",
+    "fp32": "fp32",
+    "bf16": "bf16",
+    "fp16": "fp16",
+    "int8": "int8",
+    "int4": "int4",
+}
 _ASKED = "asked for by name"
 
 
 def choose(
-    name: str = "auto", precision: str = "auto", streams: int | None = None, device: str = "auto", *, why: str = _ASKED
+    name: str = "auto",
+    precision: str = "auto",
+    streams: int | None = None,
+    device: str | Sequence[str] = "auto",
+    *,
+    why: str = _ASKED,
 ) -> Backend:
     """The backend of that name, set up for this machine; its `capabilities.reason` says `why`.
 
     "auto" takes OpenVINO where it is installed and the processor is an x86 that multiplies int8 in one instruction,
-    onnxruntime otherwise; it is about ONNX graphs, so never torch. `device` other than "auto" and "cpu" is torch's.
-    Raises `InputError` for a name, precision, device or number of streams that cannot be had, and `MissingExtra` where
-    the backend is asked for and not installed.
+    onnxruntime otherwise; it is about ONNX graphs, so never torch. `device` other than "auto" and "cpu" is torch's,
+    which takes several (see `TorchBackend`). Raises `InputError` for a name, precision, device or number of streams
+    that cannot be had, and `MissingExtra` where the backend is asked for and not installed.
     """
     if name not in NAMES:
         raise InputError(f"backend={name!r} is not known; choose one of {', '.join(map(repr, NAMES))}.")
@@ -47,8 +61,10 @@ def choose(
         raise InputError(
             f"device={device!r} is for the torch backend, the others compute on the CPU: pass backend='torch'."
         )
-    if precision == "fp16":
-        raise InputError("precision='fp16' is computed by torch alone: pass backend='torch', or precision='auto'.")
+    if precision in ("fp16", "int4"):
+        raise InputError(
+            f"precision={precision!r} is computed by torch alone: pass backend='torch', or precision='auto'."
+        )
     taken, why = (name, why) if name != "auto" else pick(machine(), installed=_openvino_installed())
     if precision == "bf16" and taken == "onnxruntime":
         raise InputError(
@@ -86,11 +102,7 @@ def torch_installed() -> bool:
     return find_spec("torch") is not None and find_spec("transformers") is not None
 
 
-def _torch(streams: int | None, precision: str, device: str, why: str) -> TorchBackend:
-    if precision not in _TORCH:
-        raise InputError(
-            f"precision={precision!r} is not computed by torch yet; choose one of {', '.join(map(repr, _TORCH))}."
-        )
+def _torch(streams: int | None, precision: str, device: str | Sequence[str], why: str) -> TorchBackend:
     return TorchBackend(streams, _TORCH[precision], device, why=why)
 
 

@@ -79,9 +79,21 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Compression:
+    """Before each of `layers`, counted from 0, every `ratio` tokens of the document become one, their mean.
+
+    The query and the prompt behind the document stay; so does all before layer 0, and all where the ratio is 1.
+    """
+
+    ratio: int
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
-    """A body, the head on it, and a LoRA adapter's folder, merged into both."""
+    """A body, the head on it, a LoRA adapter's folder, merged into both, and how the body shortens documents."""
 
     body: Body = field(default_factory=Body)
     head: Classifier | Projection | Chain = field(default_factory=Classifier)
     adapter: Path | None = None
+    compression: Compression | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from secondpass.errors import InputError
@@ -11,6 +12,26 @@ if TYPE_CHECKING:
     import torch
 
 _DEVICE = re.compile(r"(cpu|mps|cuda)(?::(\d+))?", re.ASCII)
+
+
+def find_devices(asked: str | Sequence[str]) -> tuple[torch.device, ...]:
+    """The devices named in `asked`: one name, several (in a sequence, or with commas between), or "cuda:*" for all of
+    CUDA's. Raises `InputError` where one is not here, and where they are of different kinds."""
+    import torch
+
+    names = [name.strip() for name in asked.split(",")] if isinstance(asked, str) else list(asked)
+    if names == ["cuda:*"] and torch.cuda.is_available():
+        names = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if not names:
+        raise InputError(f"device={asked!r} names none; pass device='auto', or the names of some.")
+    found = tuple(find_device(name) for name in names)
+    kinds = sorted({device.type for device in found})
+    if len(kinds) > 1:
+        raise InputError(
+            f"device={asked!r} mixes {' and '.join(kinds)}, which compute in different precisions and at different "
+            "speeds; name devices of one kind."
+        )
+    return found
 
 
 def find_device(asked: str) -> torch.device:

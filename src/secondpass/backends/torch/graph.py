@@ -6,7 +6,9 @@ Knows tensors, memory and processes; nothing of what the module computes.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,15 +21,21 @@ if TYPE_CHECKING:
     import torch
 
 _OUTPUT = "logits"
+_MPS_SHORT = ("MPS backend out of memory", "Invalid buffer size")
+"""What torch's allocator for MPS says in the plain RuntimeError that it raises where memory is short."""
 
 
 class TorchGraph:
     """One module in evaluation mode; `run` may be called from several threads at once.
 
-    In a forked child it computes on a CPU, and raises `ModelError` on any other device, where CUDA forbids it.
+    `attention`: how it is computed: "packed", or what transformers calls it ("sdpa", "eager", "flash_attention_2"). In
+    a forked child it computes on a CPU, and raises `ModelError` on any other device, where CUDA forbids it.
     """
 
-    def __init__(self, module: torch.nn.Module, inputs: tuple[str, ...], device: torch.device) -> None:
+    def __init__(
+        self, module: torch.nn.Module, inputs: tuple[str, ...], device: torch.device, *, attention: str = "sdpa"
+    ) -> None:
+        self.attention = attention
         self._module: torch.nn.Module | None = module.eval()
         self._inputs = inputs
         self._device = device
@@ -80,8 +88,7 @@ class TorchGraph:
                     "max_tokens, or pass device='cpu'."
                 ) from error
         # Outside of `except`: the error holds on to the activations of the pass that failed.
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        _empty_cache(self._device)
         half = rows // 2
         parts = (slice(None, half), slice(half, None))
         return np.concatenate(
@@ -94,7 +101,37 @@ class TorchGraph:
     def _forward(self, module: torch.nn.Module, tensors: Tensors) -> NDArray[np.float32]:
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), short_memory(self._device):
             given = {name: torch.tensor(values, device=self._device) for name, values in tensors.items()}
             found: NDArray[np.float32] = module(**given).float().cpu().numpy()
         return found
+
+
+@contextmanager
+def short_memory(device: torch.device) -> Iterator[None]:
+    """Give short memory on MPS the class that it has on CUDA; other devices and errors are left as they are.
+
+    There its allocator raises a plain RuntimeError (aten/src/ATen/mps/MPSAllocator.mm), which only its text tells from
+    any other.
+    """
+    import torch
+
+    if device.type != "mps":
+        yield
+        return
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(said in str(error) for said in _MPS_SHORT):
+            raise
+        raise torch.OutOfMemoryError(str(error)) from error
+
+
+def _empty_cache(device: torch.device) -> None:
+    import torch
+
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from secondpass.backends.network import Body
+from secondpass.backends.torch.heads import ChainHead, LinearHead
 from secondpass.backends.torch.prefix import Prefixes, shared
 
 _RESUMABLE = frozenset({"full_attention", "sliding_attention"})  # layers whose past is keys and values alone
@@ -29,7 +31,7 @@ class Logits(nn.Module):
 class Headed(nn.Module):
     """Reads rows padded on the right, so that a causal body needs no mask for the padding."""
 
-    def __init__(self, body: nn.Module, head: nn.Module, told: Body) -> None:
+    def __init__(self, body: nn.Module, head: LinearHead | ChainHead, told: Body) -> None:
         super().__init__()
         self.body = body
         self.head = head
@@ -38,11 +40,14 @@ class Headed(nn.Module):
 
     @property
     def resumes(self) -> bool:
-        """Whether rows can be read behind a prefix that was computed before."""
-        config: Any = self.body.config
+        """Whether rows can be read behind a prefix that was computed before, whose own states no head then sees."""
+        body: Any = self.body
+        config = body.config.get_text_config()
         kinds = set(getattr(config, "layer_types", None) or ("full_attention",))
-        causal = bool(getattr(config, "use_cache", None)) and not self._bidirectional
-        return causal and kinds <= _RESUMABLE
+        reads_past = "past_key_values" in inspect.signature(body.forward).parameters
+        if self._bidirectional or not reads_past or getattr(body, "_is_stateful", False):
+            return False
+        return self.head.pool == "last" and kinds <= _RESUMABLE and _causal(body)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, prefix_ids: Tensor | None = None, **others: Tensor
@@ -65,6 +70,12 @@ class Headed(nn.Module):
         else:
             others["attention_mask"] = mask
         return self.body(input_ids=ids, **others).last_hidden_state  # type: ignore[no-any-return]
+
+
+def _causal(body: nn.Module) -> bool:
+    """Whether no token sees a later one, which config.json does not always tell: encoders have caches in theirs too."""
+    told = [module.is_causal for module in body.modules() if hasattr(module, "is_causal")]
+    return bool(told) and all(told)
 
 
 def _visible(mask: Tensor, body: nn.Module) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from secondpass.backends.network import Chain, Pool, Projection, Step
+from secondpass.backends.torch.adapter import Adapter
 from secondpass.backends.torch.loading import read_config, read_tensor
 from secondpass.errors import ModelLoadError, UntrainedHead
 
@@ -35,11 +36,12 @@ def pooled(states: Tensor, mask: Tensor, pool: Pool) -> Tensor:
 class LinearHead(nn.Module):
     """A `Projection` with its weights: states (rows, length, hidden) and their mask to logits (rows, labels)."""
 
-    def __init__(self, path: Path, told: Projection) -> None:
+    def __init__(self, path: Path, told: Projection, adapter: Adapter | None = None) -> None:
         super().__init__()
+        self.pool = told.pool
         self._told = told
-        weight = read_tensor(path, told.weight, told.rows)
-        bias = read_tensor(path, told.bias, told.rows) if told.bias else torch.zeros(len(weight))
+        weight = _weight(path, told.weight, told.rows, adapter)
+        bias = _weight(path, told.bias, told.rows, adapter) if told.bias else torch.zeros(len(weight))
         if told.softcap is None and told.rows is not None and len(told.rows) == 2:
             # The difference of two rows in fp32: subtracting two logits that were rounded would lose its last digits.
             weight, bias = weight[:1] - weight[1:], bias[:1] - bias[1:]
@@ -47,12 +49,25 @@ class LinearHead(nn.Module):
         self.bias = nn.Parameter(bias, requires_grad=False)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        logits = nn.functional.linear(pooled(states, mask, self._told.pool), self.weight, self.bias)
+        logits = nn.functional.linear(pooled(states, mask, self.pool), self.weight, self.bias)
         if self._told.softcap is not None:
             logits = self._told.softcap * torch.tanh(logits / self._told.softcap)
             if self._told.rows is not None and len(self._told.rows) == 2:
                 logits = logits[:, :1] - logits[:, 1:]
         return logits / self._told.divisor
+
+
+def _weight(path: Path, names: tuple[str, ...], rows: tuple[int, ...] | None, adapter: Adapter | None) -> Tensor:
+    """The head's weight in fp32, with what an adapter changes in it."""
+    if adapter is None:
+        return read_tensor(path, names, rows)
+    # By its first name only: an adapter that changes the input's embedding leaves an output tied to it as it was.
+    whole = adapter.head(names[0], rows)
+    if whole is not None:
+        return whole
+    change = adapter.change(names[0], rows)
+    weight = read_tensor(path, names, rows)
+    return weight if change is None else weight + change
 
 
 class ChainHead(nn.Module):
@@ -66,11 +81,11 @@ class ChainHead(nn.Module):
                 f"{folder / 'modules.json'} has a {pooling.kind} right behind the transformer, where a Pooling is "
                 "expected. Choose a checkpoint whose modules begin with Transformer, Pooling."
             )
-        self._pool = _pool(folder / pooling.folder)
+        self.pool = _pool(folder / pooling.folder)
         self.steps = nn.Sequential(*(_step(folder, step) for step in rest))
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        found: Tensor = self.steps(pooled(states, mask, self._pool))
+        found: Tensor = self.steps(pooled(states, mask, self.pool))
         return found
 
 

@@ -11,15 +11,22 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from secondpass.backends.network import Body
+from secondpass.backends.torch.quantised import Format, find_format, reading, require_plain
 from secondpass.errors import MissingExtra, ModelError, ModelLoadError, UntrainedHead
 
 if TYPE_CHECKING:
     import torch
+
+
+_OWN: Mapping[str, str] = {"jina_bert": "secondpass.backends.torch.jina_bert"}
+"""Architectures that transformers lacks, by their model_type: a module with `CONFIG` and, by automatic class,
+`BUILDERS`."""
 
 
 def load_classifier(path: Path, body: Body) -> Any:
@@ -56,25 +63,28 @@ def read_tensor(path: Path, names: tuple[str, ...], rows: tuple[int, ...] | None
     """The first of the tensors `names` that is in the weights at `path`, in fp32; only its `rows` where given.
 
     Reads no more of the file than it gives. Raises `UntrainedHead` where none is there, `ModelLoadError` where a row
-    lies beyond its end.
+    lies beyond its end and where it is quantised.
     """
     import torch
     from safetensors import SafetensorError, safe_open
 
-    for file, held in weight_map(path).items():
-        found = next((name for name in names if name in held), None)
-        if found is None:
-            continue
+    held = weight_map(path)
+    # Names before files: of a model whose output is its own, the input's embedding is often in an earlier shard.
+    found = next(((file, name) for name in names for file in held if name in held[file]), None)
+    if found is not None:
+        file, name = found
         try:
             with safe_open(file, framework="pt") as tensors:
+                require_plain(path, names, frozenset().union(*held.values()), tensors.get_slice(name).get_dtype())
                 if rows is None:
-                    whole: torch.Tensor = tensors.get_tensor(found)
+                    whole: torch.Tensor = tensors.get_tensor(name)
                     return whole.float()
-                part = tensors.get_slice(found)
-                _require_rows(path, found, rows, part.get_shape()[0])
+                part = tensors.get_slice(name)
+                _require_rows(path, name, rows, part.get_shape()[0])
                 return torch.cat([part[row : row + 1] for row in rows]).float()
         except (OSError, SafetensorError) as error:
             raise ModelLoadError(f"{file} cannot be read: {error} Fetch it again.") from error
+    require_plain(path, names, frozenset().union(*held.values()))
     raise UntrainedHead(
         f"{path} has no weights {' or '.join(names)}, which its score is read from; it would be random. Use a "
         "checkpoint that was trained to rank: `secondpass models` lists some."
@@ -114,11 +124,16 @@ def renamed(names: Mapping[str, torch.Tensor], body: Body) -> dict[str, torch.Te
     """The weights under the names that `body` gives them; those of several names are split evenly by rows."""
     found: dict[str, torch.Tensor] = {}
     for name, tensor in names.items():
-        rule = next((rule for rule in body.renames if re.fullmatch(rule.pattern, name)), None)
-        targets = (name,) if rule is None else tuple(re.sub(rule.pattern, to, name) for to in rule.to)
+        targets = called(name, body)
         parts = [tensor] if len(targets) <= 1 else tensor.chunk(len(targets))
         found.update(zip(targets, (part.contiguous() for part in parts), strict=False))
     return found
+
+
+def called(name: str, body: Body) -> tuple[str, ...]:
+    """The names that `body` gives a weight."""
+    rule = next((rule for rule in body.renames if re.fullmatch(rule.pattern, name)), None)
+    return (name,) if rule is None else tuple(re.sub(rule.pattern, to, name) for to in rule.to)
 
 
 def _load(kind: str, path: Path, body: Body, dtype: torch.dtype | str) -> tuple[Any, list[str]]:
@@ -129,19 +144,23 @@ def _load(kind: str, path: Path, body: Body, dtype: torch.dtype | str) -> tuple[
     _, transformers = import_torch()
     folder = path.parent
     settings = read_config(folder / "config.json")
-    _refuse_quantised(folder, settings)
-    changed: dict[str, Any] = {}
+    stored = find_format(folder, settings)
+    _require_own_names(folder, body, stored)
+    within = stored is not None and stored.whole and kind == "AutoModel"
+    kind = "AutoModelForCausalLM" if within else kind
+    expanding, changed = reading(stored, settings)
+    replaced = {**body.settings, **expanding}
     source: str | None = str(folder)
     try:
         with _quietly():
-            if body.settings:
-                changed["config"] = _config(transformers, {**settings, **body.settings})
+            if replaced:
+                changed["config"] = _config(transformers, {**settings, **replaced})
             if body.renames:
                 files = [load_file(file) for file in weight_map(path)]
                 changed["state_dict"] = renamed({name: file[name] for file in files for name in file}, body)
                 changed.setdefault("config", _config(transformers, {**settings, **body.settings}))
                 source = None
-            model, told = getattr(transformers, kind).from_pretrained(
+            model, told = _builder(kind, changed.get("config")).from_pretrained(
                 source,
                 local_files_only=True,
                 trust_remote_code=False,
@@ -154,11 +173,36 @@ def _load(kind: str, path: Path, body: Body, dtype: torch.dtype | str) -> tuple[
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         # What transformers raises for files that it cannot read; it has no class of its own for it.
         raise ModelLoadError(f"{path} cannot be read by transformers: {error} Fetch it again.") from error
+    model = model.base_model if within else model
     return model, sorted({*told["missing_keys"], *(each[0] for each in told["mismatched_keys"])})
 
 
 def _config(transformers: Any, settings: Mapping[str, Any]) -> Any:
-    return transformers.AutoConfig.for_model(**{**settings, "auto_map": None})
+    """The configuration, without what the checkpoint's own code would be found by."""
+    plain = {name: value for name, value in settings.items() if name != "auto_map"}
+    own = _OWN.get(plain["model_type"])
+    if own is not None:
+        del plain["model_type"]
+        return import_module(own).CONFIG(**plain)
+    return transformers.AutoConfig.for_model(**plain)
+
+
+def _builder(kind: str, config: Any) -> Any:
+    """What builds a module of the automatic class `kind`: the architecture's own class where a configuration is given.
+
+    The automatic class itself takes no weights under other names than its files have.
+    """
+    import transformers
+    from transformers.models.auto import auto_factory
+
+    untyped: Any = auto_factory
+    automatic = getattr(transformers, kind)
+    if config is None:
+        return automatic
+    own = _OWN.get(config.model_type)
+    if own is not None:
+        return import_module(own).BUILDERS[kind]
+    return untyped._get_model_class(config, automatic._model_mapping)
 
 
 def _incomplete(path: Path, wrong: list[str], body: str) -> ModelError:
@@ -185,12 +229,11 @@ def _require_rows(path: Path, name: str, rows: tuple[int, ...], count: int) -> N
         )
 
 
-def _refuse_quantised(folder: Path, config: Mapping[str, Any]) -> None:
-    quantised = config.get("quantization_config")
-    if quantised:
+def _require_own_names(folder: Path, body: Body, stored: Format | None) -> None:
+    if stored is not None and body.renames:
         raise ModelLoadError(
-            f"{folder} has weights quantised with {quantised.get('quant_method', 'a method that it does not name')}, "
-            "which this version does not read. Choose the same model in fp32, fp16 or bf16."
+            f"{folder} has weights quantised with {stored.method} under other names than transformers "
+            "has, and those are read from plain weights alone. Choose the same model in fp32, fp16 or bf16."
         )
 
 
