@@ -19,6 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from secondpass.models.load import load_scorer
+from secondpass.models.pair import PairModel
+
 if TYPE_CHECKING:
     from onnx import NodeProto
     from transformers import PreTrainedModel
@@ -46,6 +49,13 @@ class Family:
     specials: dict[str, str]
     type_ids: bool
     config: dict[str, Any]
+
+
+def load_pair(folder: Path, **options: Any) -> PairModel:
+    """The checkpoint in `folder`, which has to be a cross-encoder."""
+    found = load_scorer(folder, **options)
+    assert isinstance(found, PairModel)
+    return found
 
 
 def write_checkpoint(folder: Path, family: str, *, labels: int = 1, seed: int = 0) -> Path:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         DeadlineExceeded,
         HostedAPIError,
         InputError,
+        LicenceWarning,
         MissingExtra,
         ModelError,
         ModelLoadError,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Unauthorized,
         UnknownModel,
         UntrainedHead,
+        UnverifiedWarning,
     )
     from secondpass.ranking.load import load
     from secondpass.ranking.reranker import Reranker
@@ -37,6 +39,7 @@ __all__ = [
     "Hit",
     "HostedAPIError",
     "InputError",
+    "LicenceWarning",
     "Limits",
     "MissingExtra",
     "ModelError",
@@ -49,6 +52,7 @@ __all__ = [
     "Unauthorized",
     "UnknownModel",
     "UntrainedHead",
+    "UnverifiedWarning",
     "__version__",
     "load",
 ]

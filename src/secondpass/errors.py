@@ -13,6 +13,12 @@
         ├── Unauthorized
         └── HostedAPIError
 
+And what it warns of, without refusing anything:
+
+    UserWarning
+    ├── LicenceWarning           the model's licence forbids commercial use
+    └── UnverifiedWarning        the model's scores were not held against its authors' code
+
 Every message says what was wrong, with the value, and what to do.
 """
 
@@ -69,3 +75,11 @@ class Unauthorized(ServiceError):
 
 class HostedAPIError(ServiceError):
     """A hosted API refused or failed."""
+
+
+class LicenceWarning(UserWarning):
+    """The model's licence forbids commercial use."""
+
+
+class UnverifiedWarning(UserWarning):
+    """The model is read as its authors describe it, but its scores were not held against those of their code."""

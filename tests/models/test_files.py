@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -156,13 +156,88 @@ def test_a_folder_without_its_tokenizer_is_refused(folder: Path) -> None:
 
 
 def test_what_is_refused_is_refused_before_a_graph_is_looked_for(tmp_path: Path) -> None:
-    fill(tmp_path, "config.json", "model.safetensors")
+    fill(tmp_path, "config.json")
 
-    def refuse(folder: Path) -> None:
+    def refuse(folder: Path, _files: Sequence[str], _adapter: Path | None) -> tuple[Format, ...]:
         raise ModelLoadError(f"{folder} will not do")
 
     with pytest.raises(ModelLoadError, match="will not do"):
         resolve(tmp_path, accept=refuse)
+
+
+def test_who_looks_at_the_files_says_which_weights_may_be_chosen(folder: Path) -> None:
+    fill(folder, "model.safetensors")
+    seen: list[Sequence[str]] = []
+
+    def only_torch(_folder: Path, files: Sequence[str], adapter: Path | None) -> tuple[Format, ...]:
+        seen.append(files)
+        assert adapter is None
+        return ("safetensors",)
+
+    assert resolve(folder, accept=only_torch, readable=("onnx", "safetensors")).graph.name == "model.safetensors"
+    assert "onnx/model.onnx" in seen[0]
+
+
+def adapter(folder: Path, base: object) -> Path:
+    fill(folder, "adapter_model.safetensors")
+    return fill(folder, "adapter_config.json", content=json.dumps({"base_model_name_or_path": base}).encode())
+
+
+def test_an_adapter_comes_with_its_base_model(folder: Path, tmp_path: Path) -> None:
+    fill(folder, "model.safetensors")
+    small = adapter(tmp_path / "adapter", str(folder))
+    told: list[Path | None] = []
+
+    def accept(_folder: Path, _files: Sequence[str], found: Path | None) -> tuple[Format, ...]:
+        told.append(found)
+        return ("safetensors",)
+
+    found = resolve(small, accept=accept, readable=("onnx", "safetensors"))
+    assert told == [small]
+    assert (found.folder, found.adapter) == (folder, small)
+    assert found.graph == folder / "model.safetensors"  # its ONNX file could not be merged into
+    assert found.tokenizer == folder / "tokenizer.json"
+    assert str(small) in found.reason
+    fill(small, "tokenizer.json")
+    assert found.tokenizer == small / "tokenizer.json"
+
+
+def test_an_adapter_on_the_hub_has_its_base_there_too(cache: Path, tmp_path: Path) -> None:
+    snapshot = cache / "models--someone--reranker" / "snapshots" / OLDER
+    fill(snapshot, "model.safetensors")
+    config = {"base_model_name_or_path": HUB_ID, "revision": "v1"}
+    repository = cache / "models--someone--adapter"
+    small = fill(repository / "snapshots" / COMMIT, "adapter_model.safetensors")
+    fill(small, "adapter_config.json", content=json.dumps(config).encode())
+    fill(repository, "refs/main", content=COMMIT.encode())
+    found = resolve("someone/adapter", cache_dir=cache, readable=("safetensors",))
+    assert (found.name, found.commit, found.adapter_commit) == ("someone/adapter", OLDER, COMMIT)
+    assert found.version == f"{OLDER}:model.safetensors+{COMMIT}"
+
+
+def test_an_adapter_that_cannot_be_read_is_named(folder: Path, tmp_path: Path) -> None:
+    small = adapter(tmp_path / "adapter", str(folder))
+    with pytest.raises(ModelLoadError, match=r"LoRA adapter.*secondpass\[torch\]"):
+        resolve(small)
+    fill(small, "adapter_config.json")
+    with pytest.raises(ModelLoadError, match="names no base model"):
+        resolve(small, readable=("safetensors",))
+    (small / "adapter_model.safetensors").unlink()
+    with pytest.raises(ModelLoadError, match=r"has no adapter_model\.safetensors"):
+        resolve(small, readable=("safetensors",))
+
+
+def test_a_version_follows_the_adapter_and_the_modules_behind_the_transformer(folder: Path, tmp_path: Path) -> None:
+    fill(folder, "model.safetensors")
+    small = adapter(tmp_path / "adapter", str(folder))
+    versions = []
+    for change in (folder / "1_Dense", small, small):
+        found = resolve(small, readable=("safetensors",)).version
+        assert found == resolve(small, readable=("safetensors",)).version
+        versions.append(found)
+        name = "model.safetensors" if change.name == "1_Dense" else "adapter_model.safetensors"
+        fill(change, name, content=str(len(versions)).encode())
+    assert len(set(versions)) == 3
 
 
 @pytest.mark.parametrize("name", ["reranker", "a/b/c", "owner/na me", "owner/", "/".join(["x" * 60] * 2), "a--b/c", ""])
@@ -397,6 +472,29 @@ print(found.graph.name, found.commit, again == found)"""
         "model-1.safetensors",
         "model-2.safetensors",
     }
+
+
+class ChainHub(Hub):
+    """A model whose head lies in modules behind its transformer."""
+
+    files: ClassVar[dict[str, bytes]] = {
+        "config.json": b"{}",
+        "tokenizer.json": b"{}",
+        "chat_template.jinja": b"",
+        "modules.json": b"[]",
+        "model.safetensors": b"weights",
+        "1_Pooling/config.json": b"{}",
+        "2_Dense/config.json": b"{}",
+        "2_Dense/model.safetensors": b"weights",
+        "2_Dense/pytorch_model.bin": b"pickled",
+    }
+
+
+@pytest.mark.parametrize("hub", [ChainHub], indirect=True)
+def test_the_modules_behind_the_transformer_are_fetched_with_it(hub: str, tmp_path: Path) -> None:
+    done = run(f"print(resolve({HUB_ID!r}, readable=('safetensors',)).graph.name)", hub, tmp_path)
+    assert done.stdout.split() == ["model.safetensors"], done.stderr
+    assert set(Hub.asked) == set(ChainHub.files) - {"2_Dense/pytorch_model.bin"}
 
 
 def test_a_model_that_the_hub_does_not_have_is_unknown(hub: str, tmp_path: Path) -> None:

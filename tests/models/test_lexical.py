@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from secondpass.errors import InputError
 from secondpass.models.lexical import BM25Scorer
 from secondpass.models.scorer import ListScorer, bounded
 from secondpass.text.encode import Limits
-from secondpass.text.lexical import Statistics, terms
+from secondpass.text.lexical import VARIANTS, Statistics, bm25, terms
 
 DOCUMENTS = [
     "heat transfer in a laminar boundary layer",
@@ -79,6 +80,8 @@ def test_everything_that_moves_a_score_changes_the_version() -> None:
         BM25Scorer(),
         BM25Scorer(k1=0.9),
         BM25Scorer(b=0.4),
+        *(BM25Scorer(variant=variant) for variant in list(VARIANTS)[1:]),
+        BM25Scorer(variant="bm25l", delta=1.0),
         BM25Scorer(Statistics(10, 5.0, {"a": 1})),
         BM25Scorer(Statistics(10, 5.0, {"a": 2})),
     ]
@@ -108,3 +111,39 @@ def test_ten_thousand_documents_and_one_of_two_megabytes_take_seconds() -> None:
     logits = BM25Scorer().score("flow past a wing number 17", documents).logits
     assert time.perf_counter() - began < 20
     assert logits.shape == (10_000,)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_form_is_a_model_with_its_own_name(variant: str) -> None:
+    statistics = Statistics.over(terms(document) for document in DOCUMENTS)
+    scorer = BM25Scorer(statistics, variant=variant, k1=1.2, b=0.5, delta=0.8)
+    assert scorer.declared.name == variant
+    expected = [
+        bm25(["a", "wing"], terms(document), statistics, 1.2, 0.5, variant=variant, delta=0.8) for document in DOCUMENTS
+    ]
+    np.testing.assert_allclose(scorer.score("a wing", DOCUMENTS).logits, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@given(st.lists(st.sampled_from(["wing flow", "wing", "flow flow wing", "a", ""]), min_size=1, max_size=12))
+def test_scores_of_every_form_lie_between_0_and_1_and_keep_the_order(variant: str, documents: list[str]) -> None:
+    scorer = BM25Scorer(variant=variant)
+    logits = scorer.score("a wing in the flow", documents).logits  # common terms: Robertson's idf would be negative
+    scores = bounded(logits, scorer.declared.activation)
+    assert ((scores >= 0) & (scores < 1)).all()
+    assert (np.diff(scores[np.argsort(logits, kind="stable")]) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"variant": "okapi"}, "'okapi'"),
+        ({"k1": -1.0}, r"k1=-1\.0"),
+        ({"b": 1.5}, r"b=1\.5: give 0 to 1"),
+        ({"delta": float("nan")}, "delta=nan"),
+        ({"k1": float("inf")}, "k1=inf"),
+    ],
+)
+def test_numbers_that_would_spoil_the_scores_are_refused(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        BM25Scorer(**options)

@@ -18,10 +18,11 @@ from secondpass.backends.network import Network
 from secondpass.backends.onnx import OnnxBackend
 from secondpass.errors import InputError, ModelError, ModelLoadError, UntrainedHead
 from secondpass.models.files import resolve
-from secondpass.models.pair import PairModel, join, load_pair
+from secondpass.models.pair import PairModel, join
 from secondpass.models.scorer import Piece, padded_length
 from secondpass.text.encode import Limits
 from tests import checkpoints
+from tests.checkpoints import load_pair
 
 QUERY = "who wrote the book?"
 DOCUMENTS = (

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from secondpass.errors import ModelLoadError, UntrainedHead
-from secondpass.models.recipe import check_head, head_modules, read_recipe
+from secondpass.errors import ModelLoadError
+from secondpass.models.recipe import head_modules, read_recipe
 from secondpass.models.scorer import Activation
 from tests import checkpoints
 
@@ -99,21 +99,17 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, file: str, content: s
         read_recipe(folder)
 
 
-def test_a_decoder_is_refused_although_its_name_ends_in_a_classifier(tmp_path: Path) -> None:
-    write(tmp_path, "config.json", {"architectures": ["Qwen3ForSequenceClassification"], "model_type": "qwen3"})
-    with pytest.raises(ModelLoadError, match="Qwen3ForSequenceClassification: it reads a prompt"):
-        check_head(tmp_path)
-
-
-def test_an_embedding_model_with_pooling_alone_has_no_head(tmp_path: Path) -> None:
-    write(tmp_path, "config.json", {"architectures": ["BertModel"], "model_type": "bert"})
-    names = ("Transformer", "Pooling", "Normalize")
+def test_the_modules_that_may_hold_a_head_are_named(tmp_path: Path) -> None:
+    names = ("Transformer", "Pooling", "Normalize", "Dense")
     write(tmp_path, "modules.json", [{"type": f"sentence_transformers.models.{name}"} for name in names])
-    assert head_modules(tmp_path) == []
-    with pytest.raises(UntrainedHead, match="BertModel"):
-        check_head(tmp_path)
+    assert head_modules(tmp_path) == ["Dense"]
 
 
-def test_a_config_that_names_no_architecture_is_left_to_the_graph(tmp_path: Path) -> None:
-    write(tmp_path, "config.json", {"model_type": "bert"})
-    check_head(tmp_path)
+def test_the_default_prompt_is_the_one_that_is_named_and_mostly_there_is_none(folder: Path) -> None:
+    write(folder, "config.json", {})
+    assert read_recipe(folder).prompt == ""
+    prompts = {"query": "query: ", "other": "x"}
+    write(folder, "config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": "query"})
+    assert read_recipe(folder).prompt == "query: "
+    write(folder, "config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": None})
+    assert read_recipe(folder).prompt == ""

@@ -1,13 +1,15 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from secondpass import InputError, ModelLoadError, UnknownModel, load
+from secondpass import InputError, ModelLoadError, UnknownModel, UntrainedHead, load
 from secondpass.text.lexical import Bag, Statistics, terms
 from tests import checkpoints
+from tests.decoders import write_decoder
 
 
 def test_a_path_is_a_folder_even_where_it_reads_like_another_name(
@@ -80,12 +82,35 @@ def test_a_device_is_torchs_even_where_the_choice_is_left_open(weights: Path) ->
         load(weights, device="cuda:99")
 
 
-def test_weights_whose_head_lies_in_modules_of_its_own_are_refused(weights: Path, tmp_path: Path) -> None:
+def test_weights_whose_modules_give_no_score_are_refused(weights: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(weights, tmp_path / "chain"))
     modules = [{"type": "sentence_transformers.models.Transformer"}, {"type": "sentence_transformers.models.Dense"}]
     (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
-    with pytest.raises(ModelLoadError, match=r"modules Dense"):
+    with pytest.raises(UntrainedHead, match=r"modules Transformer, Dense"):
         load(folder, backend="torch")
+
+
+def test_several_devices_are_torchs_as_well(weights: Path) -> None:
+    with pytest.raises(InputError, match="device='cuda:99' is not here"):
+        load(weights, device=["cuda:99", "cuda:98"])
+
+
+@pytest.mark.parametrize("given", [{"recipe": "zerank"}, {"cutoff_layers": 8}])
+@pytest.mark.parametrize("name", ["bm25", None])
+def test_what_is_for_decoders_is_refused_for_the_built_in_models(name: str | None, given: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"is for decoders.*leave it out"):
+        load(name, **given)
+
+
+def test_a_decoder_is_loaded_by_the_name_of_its_recipe(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    folder = write_decoder(tmp_path, "qwen3")
+    with load(folder, recipe="qwen3-reranker", device="cpu") as reranker:
+        assert reranker.declared.instructions == "slot"
+        plain = reranker.score("who?", ["a panda", "a river"])
+        told = reranker.score("who?", ["a panda", "a river"], instruction="prefer rivers")
+    assert np.abs(plain - told).max() > 1e-4
 
 
 def test_bm25_counts_in_a_corpus_where_a_table_of_it_is_given(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from secondpass.errors import InputError, ModelLoadError
 from secondpass.text.encode import Aggregate, Limits, Policy, TextEncoder, aggregate, clean, cut, reference_cut
+from tests import checkpoints
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates and unassigned characters too
 WORDS = ["the", "wing", "of", "a", "slip", "##stream", "flow", "##s", "past", ",", ".", "12", "##3"]
@@ -342,3 +343,22 @@ def test_one_chunk_counts_as_it_is(logit: float, how: Aggregate) -> None:
 def test_an_unknown_aggregate_is_refused() -> None:
     with pytest.raises(InputError, match="aggregate='sum'"):
         aggregate([1.0], "sum")  # type: ignore[arg-type]
+
+
+def test_a_limit_of_the_query_needs_the_reference_truncation() -> None:
+    assert Limits(truncation="reference", max_query_tokens=32).max_query_tokens == 32
+    with pytest.raises(InputError, match=r"max_query_tokens=32.*truncation"):
+        Limits(max_query_tokens=32)
+    with pytest.raises(InputError, match="max_query_tokens=2 "):
+        Limits(truncation="reference", max_query_tokens=2)
+
+
+def test_the_name_of_a_special_token_can_be_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    checkpoints.byte_pairs().save(str(path))
+    as_token, as_text = (TextEncoder.from_file(path, special_text=special) for special in (True, False))
+    sep = as_token.special_tokens()["[SEP]"]
+    assert as_token.ids(["a [SEP] b"])[0].count(sep) == 1
+    assert sep not in as_text.ids(["a [SEP] b"])[0]
+    assert as_text.ids(["a b"]) == as_token.ids(["a b"])
+    assert as_text.special_tokens() == as_token.special_tokens()

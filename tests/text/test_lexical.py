@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secondpass.errors import InputError
-from secondpass.text.lexical import TERMS_VERSION, Bag, Statistics, bm25, terms
+from secondpass.text.lexical import TERMS_VERSION, VARIANTS, Bag, Statistics, bm25, find_variant, terms
 
+ROOT = Path(__file__).parent.parent.parent
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates and unassigned characters too
 WORD_LISTS = st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=12), max_size=8)
 CORPUS = [
@@ -242,40 +243,79 @@ def test_never_negative_and_zero_only_without_a_shared_term(documents: list[list
         assert (score == 0) == (not set(query) & set(document))
 
 
-@pytest.mark.parametrize(("k1", "b"), [(1.5, 0.75), (0.9, 0.4), (1.2, 0.0), (2.0, 1.0)])
+Peer = Callable[..., list[float]]
+"""bm25s' values: of documents, query, variant, k1, b and delta."""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(("k1", "b", "delta"), [(1.5, 0.75, 0.5), (0.9, 0.4, 1.0), (1.2, 0.0, 0.0), (2.0, 1.0, 0.3)])
 @given(
     documents=st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=30), min_size=1, max_size=8),
     query=st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=5),
 )
 def test_the_values_are_those_of_bm25s(
-    lucene: Callable[[list[list[str]], list[str], float, float], list[float]],
-    k1: float,
-    b: float,
-    documents: list[list[str]],
-    query: list[str],
+    peer: Peer, variant: str, k1: float, b: float, delta: float, documents: list[list[str]], query: list[str]
 ) -> None:
     statistics = Statistics.over(documents)
-    found = [bm25(query, document, statistics, k1, b) for document in documents]
-    np.testing.assert_allclose(found, lucene(documents, query, k1, b), rtol=1e-5, atol=1e-5)
+    found = [bm25(query, document, statistics, k1, b, variant=variant, delta=delta) for document in documents]
+    np.testing.assert_allclose(found, peer(documents, query, variant, k1, b, delta), rtol=1e-5, atol=1e-5)
 
 
-def test_the_values_on_text_are_those_of_bm25s(
-    lucene: Callable[[list[list[str]], list[str], float, float], list[float]],
-) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_values_on_text_are_those_of_bm25s(peer: Peer, variant: str) -> None:
     documents = [terms(text) for text in CORPUS]
-    query = terms("a wing in the slipstream, the wing")
-    found = [bm25(query, document, Statistics.over(documents)) for document in documents]
-    np.testing.assert_allclose(found, lucene(documents, query, 1.5, 0.75), rtol=1e-5, atol=1e-5)
+    query = terms("a wing in the slipstream, the wing, a zebra")
+    found = [bm25(query, document, Statistics.over(documents), variant=variant) for document in documents]
+    np.testing.assert_allclose(found, peer(documents, query, variant, 1.5, 0.75, 0.5), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_values_over_a_corpus_are_those_of_bm25s(peer: Peer, variant: str, amendments: list[list[str]]) -> None:
+    statistics = Statistics.over(amendments)
+    for query in ("the right of the people", "trial by jury", "senators chosen by the legislature", "zebra"):
+        asked = terms(query)
+        found = [bm25(asked, document, statistics, variant=variant) for document in amendments]
+        np.testing.assert_allclose(found, peer(amendments, asked, variant, 1.5, 0.75, 0.5), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@given(WORD_LISTS, st.lists(st.sampled_from("abcdefghz"), max_size=5))
+def test_no_form_is_ever_negative_or_infinite(variant: str, documents: list[list[str]], query: list[str]) -> None:
+    for statistics in (Statistics.over(documents), Statistics.over(documents[:2]), Statistics.over([])):
+        scores = [bm25(query, document, statistics, variant=variant) for document in documents]
+        assert all(0 <= score < math.inf for score in scores)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_term_that_the_table_does_not_know_helps_the_document_that_has_it(variant: str) -> None:
+    statistics = Statistics.over(terms(text) for text in CORPUS)
+    with_it, without = ["zebra", "wing", "flow"], ["wing", "flow", "flow"]
+    scores = [bm25(["zebra", "wing"], each, statistics, variant=variant) for each in (with_it, without)]
+    assert scores[0] > scores[1]
+
+
+def test_a_form_that_is_none_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"'bm25-okapi'.*bm25, bm25-robertson, bm25-atire, bm25l, bm25\+"):
+        find_variant("bm25-okapi")
 
 
 @pytest.fixture(scope="module")
-def lucene() -> Callable[[list[list[str]], list[str], float, float], list[float]]:
+def amendments() -> list[list[str]]:
+    """A real corpus: the terms of the amendments to a constitution."""
+    rows = (ROOT / "examples" / "amendments.jsonl").read_text(encoding="utf-8").splitlines()
+    return [terms(json.loads(row)["text"]) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def peer() -> Peer:
     bm25s = pytest.importorskip("bm25s", reason="needs bm25s (extra eval)")
 
-    def scores(documents: list[list[str]], query: list[str], k1: float, b: float) -> list[float]:
+    def scores(
+        documents: list[list[str]], query: list[str], variant: str, k1: float, b: float, delta: float
+    ) -> list[float]:
         vocabulary: dict[str, int] = {}
         ids = [[vocabulary.setdefault(term, len(vocabulary)) for term in document] for document in documents]
-        index = bm25s.BM25(method="lucene", k1=k1, b=b)
+        index = bm25s.BM25(method=VARIANTS[variant].method, k1=k1, b=b, delta=delta)
         index.index((ids, vocabulary), show_progress=False)
         known = [vocabulary[term] for term in query if term in vocabulary]
         return [float(s) for s in index.get_scores(known)] if known else [0.0] * len(documents)

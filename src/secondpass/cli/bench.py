@@ -43,6 +43,8 @@ def bench(
     text_field: options.TextField = None,
     backend: options.Backend = "auto",
     precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    recipe: options.Recipe = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Measure speed, latency, cold start and memory on this machine."""
@@ -51,8 +53,7 @@ def bench(
         "documents": documents,
         "queries": query or list(_QUERIES),
         "rounds": rounds,
-        "backend": backend,
-        "precision": precision,
+        "load": {"backend": backend, "precision": precision, "device": device, "recipe": recipe},
     }
     results = [measured({**job, "model": name}) for name in model or ["embedded"]]
     if as_json:

@@ -19,11 +19,14 @@ SIZES = (20, 100)
 
 
 def measure(job: dict[str, Any]) -> None:
-    """Load `job["model"]` and rank `job["documents"]` for `job["queries"]`, `job["rounds"]` times for each size."""
+    """Load `job["model"]` as `job["load"]` says, and rank `job["documents"]` for `job["queries"]`.
+
+    `job["rounds"]` times for each size.
+    """
     import secondpass
 
     documents, queries = job["documents"], job["queries"]
-    with secondpass.load(job["model"], backend=job["backend"], precision=job["precision"]) as reranker:
+    with secondpass.load(job["model"], **job["load"]) as reranker:
         reranker.rank(queries[0], documents[:FIRST], progress=False)
         _report({"ready": True})
         times = {size: _times(reranker, queries, documents[:size], job["rounds"]) for size in SIZES}

@@ -16,7 +16,16 @@ TRACEBACK = "SECONDPASS_TRACEBACK"
 
 Backend = Annotated[str, typer.Option(help="How to compute: auto, onnxruntime, openvino or torch.")]
 Precision = Annotated[
-    str, typer.Option(help="auto, fp32, bf16, fp16 or int8, where the model and the machine have it.")
+    str, typer.Option(help="auto, fp32, bf16, fp16, int8 or int4, where the model and the machine have it.")
+]
+Device = Annotated[
+    str, typer.Option(help="Where torch computes: auto, cpu, cuda, cuda:1 or mps; or several: cuda:0,cuda:1.")
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        help="The prompt of a decoder whose files do not tell it, such as qwen3-reranker.", show_default=False
+    ),
 ]
 Revision = Annotated[str | None, typer.Option(help="A commit, tag or branch of a hub model.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write one JSON object, and nothing else, to stdout.")]

@@ -38,6 +38,8 @@ def rank(
     ] = "truncate",
     backend: options.Backend = "auto",
     precision: options.Precision = "auto",
+    device: options.Device = "auto",
+    recipe: options.Recipe = None,
     revision: options.Revision = None,
     as_json: options.AsJson = False,
     explain: Annotated[
@@ -50,8 +52,10 @@ def rank(
 
     with secondpass.load(
         model,
-        backend=_quickest(model, backend, precision, len(candidates)),
+        backend=_quickest(model, backend, precision, device, len(candidates)),
         precision=precision,
+        device=device,
+        recipe=recipe,
         revision=revision,
         policy=policy,
         max_tokens=max_tokens,
@@ -71,7 +75,7 @@ def rank(
     _warn(ranking, policy)
 
 
-def _quickest(model: str, backend: str, precision: str, documents: int) -> str:
+def _quickest(model: str, backend: str, precision: str, device: str, documents: int) -> str:
     """The backend that has a process's only ranking done first: for few documents, the one that starts first.
 
     A checkpoint may have no ONNX file, so where torch could read it the choice stays open.
@@ -79,7 +83,7 @@ def _quickest(model: str, backend: str, precision: str, documents: int) -> str:
     from secondpass.backends.choose import formats
     from secondpass.models.catalog import built_in
 
-    if backend != "auto" or precision != "auto" or documents >= SOON_DONE:
+    if (backend, precision, device) != ("auto", "auto", "auto") or documents >= SOON_DONE:
         return backend
     return "onnxruntime" if model in built_in() or formats("auto") == ("onnx",) else backend
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from secondpass.errors import UnknownModel
+from secondpass.models.reference import Reference
 
 Instructions = Literal["slot", "joined", "ignored"]
 _TABLE = Path(__file__).with_name("catalog.toml")
@@ -61,6 +62,7 @@ class Row:
     SPDX does not list, or "unstated". `instructions` as in `Declared`. `recipe` names the prompt recipe of a model
     whose own files may not say how it is asked; "" where they do, or no prompt is needed. `unconfirmed` names the
     fields that rest on a weak source, that sources disagree about ("field: what they say") or that nobody states.
+    `reference` is the rule by which the authors' code cuts a pair, of `models.reference`.
     `refused`: why this version cannot load this one although it may load its family, and what would be needed.
     """
 
@@ -73,6 +75,7 @@ class Row:
     instructions: Instructions
     aliases: tuple[str, ...] = ()
     recipe: str = ""
+    reference: Reference = "longest-first"
     scores: tuple[Published, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     refused: str = ""
@@ -169,6 +172,7 @@ def read_rows(table: Mapping[str, Any]) -> tuple[Row, ...]:
                 instructions=entry["instructions"],
                 aliases=tuple(entry.get("aliases", ())),
                 recipe=entry.get("recipe", ""),
+                reference=entry.get("reference", "longest-first"),
                 scores=tuple(Published(**score) for score in entry.get("scores", ())),
                 unconfirmed=tuple(entry.get("unconfirmed", ())),
                 refused=entry.get("refused", ""),

@@ -13,12 +13,13 @@ import mmap
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from secondpass.backends.choose import Format, formats
 from secondpass.errors import ModelLoadError, UnknownModel
-from secondpass.models.catalog import built_in, suggestion
+from secondpass.models.catalog import built_in
+from secondpass.models.hub import Repository, hint, offline
 from secondpass.models.variants import (
     MARKER,
     SAFETENSORS,
@@ -35,28 +36,44 @@ CONFIG_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
     "modules.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
+    "adapter_config.json",
     MARKER,
 )
+MODULE_FILES = tuple(
+    f"*_{kind}/{file}"
+    for kind in ("Pooling", "Dense", "LayerNorm", "LogitScore")
+    for file in ("config.json", "model.safetensors")
+)
+"""What sentence-transformers keeps of the modules behind a transformer, in a folder each."""
+
+ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
+"""What peft writes of a LoRA adapter."""
+
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".h5", ".msgpack")
 _DYNAMIC = b"DynamicQuantizeLinear"  # the operator that takes an activation's scale from the batch at hand
 _INDEX = ".index.json"
 _EDGE = 1024 * 1024  # bytes at either end of a graph that its digest reads
-_TIMEOUT = 10.0  # seconds to wait for the hub's first answer
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 Name = str | os.PathLike[str]
-Accept = Callable[[Path], object]
+Accept = Callable[[Path, Sequence[str], Path | None], Sequence[Format]]
+"""Looks at a checkpoint before its weights are fetched: its folder, every file that it has, and its adapter's folder.
+
+Gives the formats of weights that may be chosen, and may raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Where a model's files lie: its folder, the file of weights chosen, why, and the hub's commit if it is from there.
 
-    `graph` is an ONNX graph, model.safetensors, or the index of its shards.
+    `graph` is an ONNX graph, model.safetensors, or the index of its shards. `adapter` is the folder of a LoRA adapter,
+    where all else is its base model's; `adapter_commit` is the hub's.
     """
 
     name: str
@@ -65,11 +82,23 @@ class Checkpoint:
     precision: str
     reason: str
     commit: str | None = None
+    adapter: Path | None = None
+    adapter_commit: str | None = None
 
     @property
     def version(self) -> str:
-        """What the weights are: the hub's commit, or a digest of the graph, with the graph's file name."""
-        return f"{self.commit or digest(self.graph)}:{self.graph.name}"
+        """What the weights are: the hub's commit, or a digest of the graph and of its modules, with the graph's file
+        name; and the same of the adapter."""
+        found = f"{self.commit or digest(self.graph, *_modules(self.folder))}:{self.graph.name}"
+        if self.adapter is None:
+            return found
+        return f"{found}+{self.adapter_commit or digest(*(self.adapter / file for file in reversed(ADAPTER)))}"
+
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer.json: the adapter's where it has one, which may know more tokens than its base's."""
+        own = (self.adapter or self.folder) / "tokenizer.json"
+        return own if own.is_file() else self.folder / "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +125,12 @@ def resolve(
 
     A path, or a string that starts with `.`, `/`, `~` or a drive, is a folder. Anything else is a hub id: it is read
     from the hub's cache if it was fetched before, else fetched; HF_HUB_OFFLINE=1 forbids that. `revision` pins its
-    branch, tag or commit. `accept` is called with the folder as soon as the JSON files are in it, before the graph is
-    fetched, and may raise. `readable`: the formats of weights that may be chosen, an ONNX graph first. Raises
-    `UnknownModel` where there is no such folder or hub id, `ModelLoadError` where it has no weights in a readable
-    format, `InputError` for an unknown precision.
+    branch, tag or commit. `accept` is called as soon as the JSON files are there, before the weights are fetched, and
+    narrows `readable`: the formats of weights that may be chosen, an ONNX graph first. A LoRA adapter comes with its
+    base model, which its adapter_config.json names. Raises `UnknownModel` where there is no such folder or hub id,
+    `ModelLoadError` where it has no weights in a readable format, `InputError` for an unknown precision.
     """
-    if is_local(name):
-        return _local(name, precision, accept, readable)
-    hub_id = _checked(str(name))
-    cached = _cached(hub_id, revision, cache_dir)
-    if cached is not None:
-        try:
-            return _checkpoint(hub_id, cached, precision, accept, readable, commit=cached.name)
-        except ModelLoadError:
-            if _offline():
-                raise  # else the hub may have the file that is missing here
-    if _offline():
-        raise UnknownModel(
-            f"{hub_id}{_at(revision)} is not in the hub's cache, and HF_HUB_OFFLINE forbids to fetch it. Run "
-            f"`secondpass pull {hub_id}` where there is a network.{_hint(hub_id)}"
-        )
-    return _fetch(hub_id, precision, revision, cache_dir, accept, readable)
+    return _find(name, _Wanted(precision, accept, tuple(readable), revision, cache_dir))
 
 
 def pull(name: Name, *, precision: str = "auto", revision: str | None = None, cache_dir: Path | None = None) -> Pulled:
@@ -124,16 +138,17 @@ def pull(name: Name, *, precision: str = "auto", revision: str | None = None, ca
 
     Fetches what backend "auto" would read. Raises as `resolve` does.
     """
-    readable = formats("auto")
+    wanted = _Wanted(precision, None, formats("auto"), revision, cache_dir)
     if is_local(name):
-        checkpoint = _local(name, precision, None, readable)
+        checkpoint = _local(name, wanted)
     else:
         hub_id = _checked(str(name))
-        if _offline():
+        if offline():
             raise ModelLoadError(f"{hub_id} cannot be fetched while HF_HUB_OFFLINE is set; unset it.")
-        checkpoint = _fetch(hub_id, precision, revision, cache_dir, None, readable)
+        checkpoint = _fetch(hub_id, wanted)
     taken = [checkpoint.folder / file for file in CONFIG_FILES]
-    taken += [checkpoint.graph, *_external(checkpoint.graph)]
+    taken += [checkpoint.graph, *_external(checkpoint.graph), *_modules(checkpoint.folder)]
+    taken += [checkpoint.adapter / file for file in ADAPTER] if checkpoint.adapter else []
     return Pulled(checkpoint.folder, sum(path.stat().st_size for path in taken if path.is_file()))
 
 
@@ -142,10 +157,10 @@ def is_local(name: Name) -> bool:
     return not isinstance(name, str) or name.startswith((".", "/", "~", "\\")) or _DRIVE.match(name) is not None
 
 
-def digest(graph: Path) -> str:
-    """A name for a graph's content: the sizes and both ends of it and of the weights that lie beside it."""
+def digest(graph: Path, *others: Path) -> str:
+    """A name for a graph's content: sizes and both ends of it, of the weights that lie beside it and of `others`."""
     found = hashlib.sha256()
-    read = [graph, *_external(graph)]
+    read = [graph, *_external(graph), *others]
     sizes = [path.stat().st_size for path in read]
     found.update(str(sizes).encode())
     for path, size in zip(read, sizes, strict=True):
@@ -164,7 +179,48 @@ def takes_scales_per_batch(graph: Path) -> bool:
         return content.find(_DYNAMIC) >= 0
 
 
-def _local(name: Name, precision: str, accept: Accept | None, readable: Sequence[Format]) -> Checkpoint:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What `resolve` was asked for, beside the name."""
+
+    precision: str
+    accept: Accept | None
+    readable: tuple[Format, ...]
+    revision: str | None
+    cache_dir: Path | None
+
+    def accepted(self, folder: Path, files: Sequence[str]) -> tuple[Format, ...]:
+        """The formats that may be chosen, by what the checkpoint's files say."""
+        if self.accept is None or "config.json" not in files:
+            return self.readable
+        taken = self.accept(folder, files, None)
+        return tuple(each for each in self.readable if each in taken)
+
+    def base(self, adapter: Path, revision: str | None) -> _Wanted:
+        """What is asked for the base model of an adapter: weights that it can be merged into."""
+        accept = self.accept
+        for_it = None if accept is None else lambda folder, files, _: accept(folder, files, adapter)
+        return _Wanted(self.precision, for_it, ("safetensors",), revision, self.cache_dir)
+
+
+def _find(name: Name, wanted: _Wanted) -> Checkpoint:
+    if is_local(name):
+        return _local(name, wanted)
+    hub_id = _checked(str(name))
+    repository = Repository(hub_id, wanted.revision, wanted.cache_dir)
+    cached = repository.cached()
+    if cached is not None:
+        try:
+            return _checkpoint(hub_id, cached, wanted, commit=cached.name)
+        except ModelLoadError:
+            if offline():
+                raise  # else the hub may have the file that is missing here
+    if offline():
+        raise repository.absent()
+    return _fetch(hub_id, wanted)
+
+
+def _local(name: Name, wanted: _Wanted) -> Checkpoint:
     folder = Path(name).expanduser()
     if folder.is_file():
         raise ModelLoadError(
@@ -172,30 +228,52 @@ def _local(name: Name, precision: str, accept: Accept | None, readable: Sequence
         )
     if not folder.is_dir():
         raise UnknownModel(f"There is no folder {folder} (looked in {Path.cwd()}). A hub id is written owner/name.")
-    return _checkpoint(str(name), folder, precision, accept, readable, commit=None)
+    return _checkpoint(str(name), folder, wanted, commit=None)
 
 
-def _checkpoint(
-    name: str,
-    folder: Path,
-    precision: str,
-    accept: Accept | None,
-    readable: Sequence[Format],
-    *,
-    commit: str | None,
-) -> Checkpoint:
+def _checkpoint(name: str, folder: Path, wanted: _Wanted, *, commit: str | None) -> Checkpoint:
     """Choose among the graphs that are there, and look into a quantised one."""
     files = _files(folder)
-    if accept is not None and "config.json" in files:
-        accept(folder)
+    if _is_adapter(files):
+        return _adapted(name, folder, files, wanted, commit)
+    readable = wanted.accepted(folder, files)
     _require_files(name, files, readable)
     static = MARKER in files if commit else any(_is_static(folder / file) for file in onnx_files(files))
-    choice = choose_weights(name, files, precision, formats=readable, static=static, features=machine_features())
+    choice = choose_weights(name, files, wanted.precision, formats=readable, static=static, features=machine_features())
     graph = folder / choice.file
     absent = [path.name for path in _external(graph) if not path.is_file()]
     if absent:
         raise ModelLoadError(f"{name} lacks {', '.join(absent[:4])}, which {choice.file} names. Fetch the model again.")
     return Checkpoint(name, folder, graph, choice.precision, _inspected(graph, choice, static), commit)
+
+
+def _is_adapter(files: Sequence[str]) -> bool:
+    return ADAPTER[0] in files and "config.json" not in files
+
+
+def _adapted(name: str, folder: Path, files: Sequence[str], wanted: _Wanted, commit: str | None) -> Checkpoint:
+    """The base model of a LoRA adapter, with the adapter's folder."""
+    if "safetensors" not in wanted.readable:
+        raise ModelLoadError(
+            f"{name} is a LoRA adapter, which is merged into its base model's weights by torch: pip install "
+            "'secondpass[torch]' and pass backend='torch'."
+        )
+    if ADAPTER[1] not in files:
+        raise ModelLoadError(f"{name} has no {ADAPTER[1]}; pickled weights are not read. Save it with peft again.")
+    path = folder / ADAPTER[0]
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        base, revision = str(config["base_model_name_or_path"]), config.get("revision")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelLoadError(f"{path} names no base model ({error!r}); fetch the adapter again.") from error
+    found = _find(base, wanted.base(folder, revision))
+    reason = f"{found.reason} of {base}, with the adapter {name} merged in"
+    return replace(found, name=name, reason=reason, adapter=folder, adapter_commit=commit)
+
+
+def _modules(folder: Path) -> list[Path]:
+    """The files of the modules behind a transformer, mostly none."""
+    return sorted(path for pattern in MODULE_FILES for path in folder.glob(pattern))
 
 
 def _is_static(graph: Path) -> bool:
@@ -280,80 +358,26 @@ def _checked(hub_id: str) -> str:
         return hub_id
     raise UnknownModel(
         f"There is no model {hub_id!r}: built in are 'embedded' and 'bm25', a folder starts with '.' or '/', and a hub "
-        f"id is written owner/name.{_hint(hub_id)}"
+        f"id is written owner/name.{hint(hub_id)}"
     )
 
 
-def _hint(name: str) -> str:
-    """A sentence with what was perhaps meant, or nothing."""
-    if Path(name).is_dir():
-        return f" There is a folder of that name here: write ./{name}."
-    near = suggestion(name)
-    return f" Did you mean {near!r}?" if near and near != name else ""
-
-
-def _at(revision: str | None) -> str:
-    return f" at revision {revision!r}" if revision else ""
-
-
-def _offline() -> bool:
-    flags = (os.environ.get("HF_HUB_OFFLINE"), os.environ.get("TRANSFORMERS_OFFLINE"))
-    return any(flag and flag.upper() in ("1", "ON", "YES", "TRUE") for flag in flags)
-
-
-def _cached(hub_id: str, revision: str | None, cache_dir: Path | None) -> Path | None:
-    """The snapshot's folder in the hub's cache, if its config.json was ever fetched."""
-    from huggingface_hub import try_to_load_from_cache
-
-    config = try_to_load_from_cache(hub_id, "config.json", cache_dir=cache_dir, revision=revision)
-    return Path(config).parent if isinstance(config, str) else None
-
-
-def _fetch(
-    hub_id: str,
-    precision: str,
-    revision: str | None,
-    cache_dir: Path | None,
-    accept: Accept | None,
-    readable: Sequence[Format],
-) -> Checkpoint:
+def _fetch(hub_id: str, wanted: _Wanted) -> Checkpoint:
     """Fetch the JSON files, choose among the weights that the hub lists, and fetch those alone."""
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of whichever HTTP library it uses
-
-    def download(patterns: Sequence[str]) -> Path:
-        return Path(snapshot_download(hub_id, revision=revision, cache_dir=cache_dir, allow_patterns=list(patterns)))
-
-    try:
-        listed = HfApi().model_info(hub_id, revision=revision, timeout=_TIMEOUT).siblings or []
-        files = [sibling.rfilename for sibling in listed]
-        folder = download(CONFIG_FILES)
-        if accept is not None and "config.json" in files:
-            accept(folder)
-        _require_files(hub_id, files, readable)
-        static = MARKER in files
-        choice = choose_weights(hub_id, files, precision, formats=readable, static=static, features=machine_features())
-        folder = download([*CONFIG_FILES, choice.file, f"{choice.file}?data*"])
-        if choice.file.endswith(_INDEX):
-            folder = download([path.name for path in _external(folder / choice.file)])
-    except (OSError, HTTPError) as error:
-        raise _unreachable(hub_id, revision, error) from error
+    repository = Repository(hub_id, wanted.revision, wanted.cache_dir)
+    files = repository.files()
+    folder = repository.download((*CONFIG_FILES, *MODULE_FILES))
+    if _is_adapter(files):
+        folder = repository.download((*CONFIG_FILES, *ADAPTER))
+        return _adapted(hub_id, folder, files, wanted, folder.name)
+    readable = wanted.accepted(folder, files)
+    _require_files(hub_id, files, readable)
+    static = MARKER in files
+    choice = choose_weights(
+        hub_id, files, wanted.precision, formats=readable, static=static, features=machine_features()
+    )
+    folder = repository.download((*CONFIG_FILES, choice.file, f"{choice.file}?data*"))
+    if choice.file.endswith(_INDEX):
+        folder = repository.download([path.name for path in _external(folder / choice.file)])
     graph = folder / choice.file
     return Checkpoint(hub_id, folder, graph, choice.precision, _inspected(graph, choice, static), folder.name)
-
-
-def _unreachable(hub_id: str, revision: str | None, error: Exception) -> UnknownModel | ModelLoadError:
-    """What a refusal of the hub, or of the network, means for the caller."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
-    if isinstance(error, GatedRepoError):
-        return ModelLoadError(f"{hub_id} is gated: accept its terms on the hub, run `hf auth login`, and try again.")
-    if isinstance(error, RevisionNotFoundError):
-        return UnknownModel(f"{hub_id} has no revision {revision!r}; give one of its branches, tags or commits.")
-    if isinstance(error, RepositoryNotFoundError):
-        return UnknownModel(f"The hub has no model {hub_id!r}, or it is private (`hf auth login`).{_hint(hub_id)}")
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    return UnknownModel(
-        f"{hub_id}{_at(revision)} is not wholly in the hub's cache, and the hub cannot be reached ({reason}). Run "
-        f"`secondpass pull {hub_id}` where there is a network.{_hint(hub_id)}"
-    )

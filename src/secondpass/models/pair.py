@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secondpass.backends.base import Backend, Capabilities, Graph
-from secondpass.backends.choose import choose, formats
+from secondpass.backends.base import PREFIX, Backend, Capabilities, Graph
+from secondpass.backends.network import Network
 from secondpass.errors import InputError, ModelError, ModelLoadError, UntrainedHead
-from secondpass.models.files import Checkpoint, Name, resolve
-from secondpass.models.recipe import check_head, head_modules, read_recipe
+from secondpass.models.encoders import body
+from secondpass.models.files import Checkpoint
+from secondpass.models.recipe import head_modules, read_json, read_recipe
+from secondpass.models.reference import Reference, longest_pair, longest_query
 from secondpass.models.scorer import Declared, Piece, Reading, padded_length
 from secondpass.text.encode import Limits, TextEncoder, cut, reference_cut
 from secondpass.text.render import RENDERER
@@ -42,51 +44,31 @@ class PairTokens:
         return len(self.head) + len(self.document)
 
 
-def load_pair(
-    name: Name,
-    *,
-    backend: str = "auto",
-    precision: str = "auto",
-    streams: int | None = None,
-    revision: str | None = None,
-    cache_dir: Path | None = None,
-    device: str = "auto",
-) -> PairModel:
-    """Load a cross-encoder from a folder or a hub id.
-
-    Backend "auto" reads an ONNX graph where there is one, and else falls back to torch where that is installed;
-    `device` other than "auto" and "cpu" means torch.
-    Raises `UnknownModel`, `UntrainedHead`, `ModelLoadError`, and what `choose` does for a backend that there is not.
-    """
-    if backend == "auto" and device not in ("auto", "cpu"):
-        backend = "torch"
-    ready = choose(backend, precision, streams, device) if backend == "torch" else None
-    checkpoint = resolve(
-        name,
-        precision=precision,
-        revision=revision,
-        cache_dir=cache_dir,
-        accept=check_head,
-        readable=formats(backend),
-    )
-    if ready is None and checkpoint.graph.suffix != ".onnx":
-        ready = choose("torch", precision, streams, device, why="the checkpoint has no ONNX file")
-    return PairModel(checkpoint, ready or choose(backend, precision, streams, device))
-
-
 class PairModel:
-    """A `PairScorer` over one graph. What the checkpoint's files and the backend say is read once, here."""
+    """A `PairScorer` over one graph. What the checkpoint's files and the backend say is read once, here.
 
-    def __init__(self, checkpoint: Checkpoint, backend: Backend) -> None:
-        check_head(checkpoint.folder)
-        _require_whole_graph(checkpoint)
+    `network` says what torch builds of the weights; where it is None, config.json does. `reference`: the rule by which
+    the authors' code cuts.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        backend: Backend,
+        network: Network | None = None,
+        *,
+        reference: Reference = "longest-first",
+    ) -> None:
+        if network is None:
+            _require_whole_graph(checkpoint)
         self.checkpoint = checkpoint
         self._recipe = read_recipe(checkpoint.folder)
-        self._encoder = TextEncoder.from_file(checkpoint.folder / "tokenizer.json")
+        self._reference = reference
+        self._encoder = TextEncoder.from_file(checkpoint.tokenizer)
         self._after = np.array([token for token, _ in self._recipe.template.after], dtype=np.int64)
         self._after_types = np.array([kind for _, kind in self._recipe.template.after], dtype=np.int64)
         self._backend = backend
-        self._graph = backend.load(checkpoint.graph)
+        self._graph = _load(checkpoint, backend, network)
         try:
             labels = self._labels()
         except ModelError:
@@ -109,20 +91,24 @@ class PairModel:
 
         An instruction is put before the query with one space between them, as FlagEmbedding's "{}{}" gives it for an
         instruction that ends in one. `max_tokens` beyond what the model can read is brought down to that. With
-        `truncation="reference"` and policy "truncate" the longer of query and document is cut first. Raises
-        `InputError` where the query leaves no room for a single token.
+        `truncation="reference"` and policy "truncate" the authors' rule says what is cut. Raises `InputError` where the
+        query leaves no room for a single token.
         """
-        (found,) = self._encoder.ids([join(instruction, query)])
-        ids = np.array(found, dtype=np.int64)
-        head = self._head(ids)
-        longest = min((limit for limit in (limits.max_tokens, self._declared.max_tokens) if limit), default=_ENDLESS)
-        room = longest - self._recipe.template.special_tokens
-        if limits.truncation == "reference" and limits.policy == "truncate":
-            return lambda texts: [self._read_reference(ids, head, doc, room) for doc in self._encoder.ids(texts)]
-        free = room - len(ids)
-        if free < 1:
-            raise _no_room(len(ids), self._recipe.template.special_tokens, longest)
-        return lambda texts: [self._read_document(head, doc, free, limits) for doc in self._encoder.ids(texts)]
+        (found,) = self._encoder.ids([self._asked(query, instruction)])
+        template = self._recipe.template
+        longest = longest_pair(self._reference, limits, self._declared.max_tokens) or _ENDLESS
+        alone = len(template.before) + len(template.after)
+        ids = np.array(found[: longest_query(self._reference, limits, longest, alone)], dtype=np.int64)
+        head, shortened = self._head(ids), len(ids) < len(found)
+        room = longest - template.special_tokens
+        both = limits.truncation == "reference" and limits.policy == "truncate"
+        if both and self._reference == "longest-first":
+            read = partial(self._read_reference, ids, head, room=room)
+        elif room - len(ids) < 1:
+            raise _no_room(len(ids), template.special_tokens, longest)
+        else:
+            read = partial(self._read_document, head, free=room - len(ids), limits=limits)
+        return lambda texts: [_noted(read(document), shortened) for document in self._encoder.ids(texts)]
 
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),); two labels give the second's log-odds."""
@@ -158,6 +144,10 @@ class PairModel:
             )
         return int(labels)
 
+    def _asked(self, query: str, instruction: str | None) -> str:
+        """The query with the instruction, or with what its authors put before it where none is given."""
+        return join(instruction, query) if instruction and instruction.strip() else self._recipe.prompt + query
+
     def _head(self, query: Ids) -> tuple[Ids, Ids]:
         """Ids and segment types of all that stands before the document."""
         template = self._recipe.template
@@ -169,12 +159,12 @@ class PairModel:
             np.concatenate((before[:, 1], types, between[:, 1])),
         )
 
-    def _read_document(self, head: tuple[Ids, Ids], tokens: Sequence[int], free: int, limits: Limits) -> Reading:
+    def _read_document(self, head: tuple[Ids, Ids], tokens: Sequence[int], *, free: int, limits: Limits) -> Reading:
         spans = cut(len(tokens), free, limits)
         pieces = tuple(_piece(head, tokens[span], len(self._after)) for span in spans)
         return Reading(pieces, len(tokens), spans[-1].stop < len(tokens))
 
-    def _read_reference(self, query: Ids, head: tuple[Ids, Ids], tokens: Sequence[int], room: int) -> Reading:
+    def _read_reference(self, query: Ids, head: tuple[Ids, Ids], tokens: Sequence[int], *, room: int) -> Reading:
         kept_query, kept = reference_cut(len(query), len(tokens), room)
         if kept_query < len(query):
             head = self._head(query[:kept_query])
@@ -194,7 +184,8 @@ class PairModel:
             types[row, :start], types[row, start:end] = pair.head_types, self._recipe.template.document_type
             types[row, end : end + tail] = self._after_types
             mask[row, : end + tail] = 1
-        tensors = dict(zip(_INPUTS, (ids, mask, types), strict=True))
+        none = np.zeros((1, 0), dtype=np.int64)  # a decoder's graph may take a prefix
+        tensors = {**dict(zip(_INPUTS, (ids, mask, types), strict=True)), PREFIX: none}
         return self._graph.run(tensors)[_OUTPUT].astype(np.float32, copy=False).reshape(len(pairs), -1)
 
     def _padded(self, length: int) -> int:
@@ -207,6 +198,18 @@ class PairModel:
 def join(instruction: str | None, query: str) -> str:
     """A query with its instruction before it, one space between; a blank instruction is none."""
     return f"{instruction.rstrip()} {query}" if instruction and instruction.strip() else query
+
+
+def _load(checkpoint: Checkpoint, backend: Backend, network: Network | None) -> Graph:
+    """The graph, from an ONNX file as it is, or from weights as `network` or config.json say."""
+    if checkpoint.graph.suffix == ".onnx":
+        return backend.load(checkpoint.graph)
+    return backend.load(checkpoint.graph, network or Network(body(read_json(checkpoint.folder / "config.json"))))
+
+
+def _noted(reading: Reading, shortened: bool) -> Reading:
+    """The reading, noted as truncated where its query was cut."""
+    return replace(reading, truncated=True) if shortened else reading
 
 
 def _piece(head: tuple[Ids, Ids], document: Sequence[int], tail: int) -> Piece:
@@ -231,7 +234,7 @@ def _require_whole_graph(checkpoint: Checkpoint) -> None:
 
 def _require_pair_graph(checkpoint: Checkpoint, graph: Graph) -> None:
     """Refuse a graph that does not read pairs or has no head, by its inputs and outputs."""
-    unknown = [name for name in graph.inputs if name not in _INPUTS]
+    unknown = [name for name in graph.inputs if name not in (*_INPUTS, PREFIX)]
     if unknown:
         raise ModelLoadError(
             f"{checkpoint.graph} reads {', '.join(unknown)}, which a cross-encoder is not given. Export it with the "

@@ -7,16 +7,15 @@ suggests, in the order of sentence-transformers: config_sentence_transformers.js
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from secondpass.errors import ModelLoadError, UntrainedHead
+from secondpass.errors import ModelLoadError
 from secondpass.models.scorer import Activation
 from secondpass.models.template import PairTemplate, read_template
 
-_HEAD = "ForSequenceClassification"
 _ACTIVATIONS: Mapping[str, Activation] = {
     "torch.nn.modules.linear.Identity": "identity",
     "torch.nn.Identity": "identity",
@@ -25,8 +24,6 @@ _ACTIVATIONS: Mapping[str, Activation] = {
 }
 # Their position ids start behind the padding id, so the table has that many rows that no token reaches.
 _OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "data2vec-text", "mpnet"})
-# They read a prompt and answer at its last token: a classifier's name, but not a pair's layout.
-_DECODERS = frozenset({"llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text", "phi3"})
 _UNLIMITED = 10**9  # tokenizers without a limit write 10^30
 _HEAD_MODULES = ("Dense", "LogitScore")  # of sentence-transformers; they are not in the graph of the transformer
 
@@ -35,13 +32,15 @@ _HEAD_MODULES = ("Dense", "LogitScore")  # of sentence-transformers; they are no
 class PairRecipe:
     """How pairs become inputs and outputs become logits.
 
-    `activation` is None where the files name none: a sigmoid for one label, as sentence-transformers has it.
+    `activation` is None where the files name none: a sigmoid for one label, as sentence-transformers has it. `prompt`
+    stands right before the query where no instruction is given; mostly "".
     """
 
     template: PairTemplate
     max_tokens: int | None
     pad_id: int
     activation: Activation | None
+    prompt: str = ""
 
 
 def read_recipe(folder: Path) -> PairRecipe:
@@ -51,31 +50,11 @@ def read_recipe(folder: Path) -> PairRecipe:
     settings = read_json(folder / "tokenizer_config.json", optional=True)
     return PairRecipe(
         template=read_template(tokenizer),
-        max_tokens=_max_tokens(folder, config, settings),
+        max_tokens=read_max_tokens(folder),
         pad_id=_pad_id(config, tokenizer, settings),
-        activation=_activation(folder, config),
+        activation=read_activation(folder),
+        prompt=read_prompt(folder),
     )
-
-
-def check_head(folder: Path) -> None:
-    """Refuse a checkpoint that was not trained to score pairs, by what its config.json says.
-
-    Raises `UntrainedHead` where the architecture has no classifier, `ModelLoadError` where it is of another family.
-    """
-    config = read_json(folder / "config.json")
-    architecture = next(iter(config.get("architectures") or ()), "")
-    if config.get("model_type") in _DECODERS:
-        raise ModelLoadError(
-            f"{folder} is a {architecture or config['model_type']}: it reads a prompt, not a pair, and this version "
-            "has no recipe for it. Choose a cross-encoder: `secondpass models` lists some."
-        )
-    if head_modules(folder):
-        return  # the head lies in modules of its own; whether the graph holds them, its outputs tell
-    if architecture and not architecture.endswith(_HEAD):
-        raise UntrainedHead(
-            f"{folder} is a {architecture}, which has no trained head to score a pair with; scores would be random. "
-            f"Use a checkpoint whose architecture ends in {_HEAD}, such as cross-encoder/ms-marco-MiniLM-L6-v2."
-        )
 
 
 def head_modules(folder: Path) -> list[str]:
@@ -83,7 +62,7 @@ def head_modules(folder: Path) -> list[str]:
     path = folder / "modules.json"
     if not path.is_file():
         return []
-    names = [str(module["type"]).rpartition(".")[2] for module in _parse(path)]
+    names = [str(module["type"]).rpartition(".")[2] for module in read_list(path)]
     return [name for name in names if name in _HEAD_MODULES]
 
 
@@ -97,6 +76,14 @@ def read_json(path: Path, *, optional: bool = False) -> Mapping[str, Any]:
     return found
 
 
+def read_list(path: Path) -> Sequence[Any]:
+    """A JSON array from a file. Raises `ModelLoadError` naming the file."""
+    found = _parse(path)
+    if not isinstance(found, list):
+        raise ModelLoadError(f"{path} holds no JSON array; fetch the model again.")
+    return found
+
+
 def _parse(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -104,8 +91,12 @@ def _parse(path: Path) -> Any:
         raise ModelLoadError(f"{path} cannot be read as JSON ({error}); fetch the model again.") from error
 
 
-def _activation(folder: Path, config: Mapping[str, Any]) -> Activation | None:
-    """The activation that the authors name; code of their own is not run, the default holds then, as theirs does."""
+def read_activation(folder: Path) -> Activation | None:
+    """The activation that the authors name; code of their own is not run, the default holds then, as theirs does.
+
+    None where they name none. Raises `ModelLoadError` for one that is not known here.
+    """
+    config = read_json(folder / "config.json")
     published = read_json(folder / "config_sentence_transformers.json", optional=True)
     named = (
         published.get("activation_fn"),
@@ -121,14 +112,24 @@ def _activation(folder: Path, config: Mapping[str, Any]) -> Activation | None:
     return _ACTIVATIONS.get(path)
 
 
-def _max_tokens(folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any]) -> int | None:
+def read_max_tokens(folder: Path) -> int | None:
     """The least of what tokenizer, sentence-transformers and position table allow; None where none sets a limit."""
+    config = read_json(folder / "config.json")
     positions = config.get("max_position_embeddings")
     if positions is not None and config.get("model_type") in _OFFSET_POSITIONS:
         positions -= int(config.get("pad_token_id") or 0) + 1
+    settings = read_json(folder / "tokenizer_config.json", optional=True)
     sentence = read_json(folder / "sentence_bert_config.json", optional=True)
-    limits = (positions, settings.get("model_max_length"), sentence.get("max_seq_length"))
+    text = (sentence.get("processing_kwargs") or {}).get("text") or {}
+    limits = (positions, settings.get("model_max_length"), sentence.get("max_seq_length"), text.get("max_length"))
     return min((int(limit) for limit in limits if limit is not None and 0 < limit < _UNLIMITED), default=None)
+
+
+def read_prompt(folder: Path) -> str:
+    """The prompt that sentence-transformers puts in front where it is given none; mostly "", for nothing."""
+    published = read_json(folder / "config_sentence_transformers.json", optional=True)
+    prompts = published.get("prompts") or {}
+    return str(prompts.get(published.get("default_prompt_name")) or "")
 
 
 def _pad_id(config: Mapping[str, Any], tokenizer: Mapping[str, Any], settings: Mapping[str, Any]) -> int:

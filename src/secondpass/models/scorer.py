@@ -94,12 +94,13 @@ class Listed:
     """What a list scorer found, in the order that the documents were given in.
 
     `logits`: float32, shape (n,). `tokens`: each document's length in the scorer's own units. `truncated`: whether a
-    document was cut.
+    document was cut. `degraded`: whether a part of the list was left in the order that it came in.
     """
 
     logits: NDArray[np.float32]
     tokens: Sequence[int]
     truncated: Sequence[bool]
+    degraded: bool = False
 
 
 @runtime_checkable

@@ -51,6 +51,15 @@ def read_template(tokenizer: Mapping[str, Any]) -> PairTemplate:
     return PairTemplate(((first, 0),), twice, ((last, second_type),), 0, second_type)
 
 
+def has_pair_template(tokenizer: Mapping[str, Any]) -> bool:
+    """Whether a parsed tokenizer.json says how a query and a document are joined."""
+    try:
+        read_template(tokenizer)
+    except ModelLoadError:
+        return False
+    return True
+
+
 def _pair_step(step: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The last step of a post-processor that adds special tokens; ByteLevel, for one, only trims offsets."""
     if step is None:

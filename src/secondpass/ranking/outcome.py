@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,13 @@ from secondpass.text.encode import Aggregate, aggregate
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One request's outcome, an entry a document in the caller's order."""
+    """One request's outcome, an entry a document in the caller's order; `degraded` as in `Listed`."""
 
     logits: NDArray[np.float64]
     tokens: Sequence[int]
     truncated: Sequence[bool]
     chunks: Sequence[int]
+    degraded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,12 @@ class Report:
     tokens: int
     truncated: bool
     chunks: int
+
+
+def not_finite(logits: NDArray[np.floating[Any]], chunks: Sequence[int]) -> int | None:
+    """Which document, the first one, has a logit that is NaN or infinite; `chunks` counts the logits of each."""
+    wrong = np.flatnonzero(~np.isfinite(logits))
+    return int(np.searchsorted(np.cumsum(chunks), wrong[0], side="right")) if len(wrong) else None
 
 
 def fold(logits: NDArray[np.float32], reports: Sequence[Report], requests: int, how: Aggregate) -> list[Scored]:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from secondpass.backends.base import Capabilities
 from secondpass.engine.engine import Engine
-from secondpass.errors import InputError
+from secondpass.errors import InputError, ModelError
 from secondpass.models.scorer import Declared, ListScorer, PairScorer, Piece, activate, bounded
-from secondpass.ranking.outcome import Report, Scored, fold
+from secondpass.ranking.outcome import Report, Scored, fold, not_finite
 from secondpass.ranking.progress import Bar
 from secondpass.ranking.request import Block, Called, Reader, Request, by_request, by_text
 from secondpass.text.encode import Limits
@@ -25,6 +25,13 @@ from secondpass.text.render import as_documents, as_query
 from secondpass.types import AnyDocument, Hit, Ranking
 
 Scores = NDArray[np.float32]
+
+_DAMAGED = "Its weights are damaged, or its graph is: fetch them again, or choose another model."
+_REMEDIES = {
+    "fp16": "fp16 overflows above 65,504: pass precision='bf16' or 'fp32'.",
+    "bf16": f"Pass precision='fp32'. Where that changes nothing: {_DAMAGED}",
+}
+"""What helps against a logit that is no number, by the precision that it was computed in."""
 
 
 class Reranker:
@@ -199,7 +206,7 @@ class Reranker:
         self._engine.require_open()
         scorer = self._scorer
         if isinstance(scorer, ListScorer):
-            return [_score_list(scorer, request, self.limits) for request in requests]
+            return [self._score_list(scorer, request) for request in requests]
         together = scorer.declared.separable and len(requests) > 1
         blocks = by_text(requests) if together else by_request(requests)
         reports: list[Report] = []
@@ -207,7 +214,25 @@ class Reranker:
         total = None if self.limits.policy == "chunk" else sum(len(request.texts) for request in requests)
         with Bar(total, show=progress) as bar:
             logits = self._engine.run(self._pieces(scorer, requests, blocks, reports), scorer.logits, bar.advance)
+        wrong = not_finite(logits, [report.chunks for report in reports])
+        if wrong is not None:
+            raise self._no_number(requests[reports[wrong].request], reports[wrong].document)
         return fold(logits, reports, len(requests), self.limits.aggregate)
+
+    def _score_list(self, scorer: ListScorer, request: Request) -> Scored:
+        count = len(request.texts)
+        if not count:
+            return Scored(np.empty(0), [], [], [])
+        listed = scorer.score(request.query, request.texts, request.instruction, self.limits)
+        wrong = not_finite(listed.logits, [1] * count)
+        if wrong is not None:
+            raise self._no_number(request, wrong)
+        logits = listed.logits.astype(np.float64)
+        return Scored(logits, listed.tokens, listed.truncated, [1] * count, listed.degraded)
+
+    def _no_number(self, request: Request, position: int) -> ModelError:
+        remedy = _REMEDIES.get(self.capabilities.precision, _DAMAGED) if self.capabilities else _DAMAGED
+        return ModelError(f"{request.called(position)}: {self.name} gives it a logit that is NaN or infinite. {remedy}")
 
     def _pieces(
         self, scorer: PairScorer, requests: Sequence[Request], blocks: Iterable[Block], reports: list[Report]
@@ -241,7 +266,7 @@ class Reranker:
             for i in order
             if min_score is None or scores[i] >= min_score
         )
-        return Ranking(request.query, tuple(hits), self.name)
+        return Ranking(request.query, tuple(hits), self.name, scored.degraded)
 
 
 def _check_cutoffs(top_n: int | None, min_score: float | None) -> None:
@@ -255,11 +280,3 @@ def _check_cutoffs(top_n: int | None, min_score: float | None) -> None:
 def _called_in(at: Sequence[int]) -> Called:
     """For documents that stand at the positions `at` of a list of pairs."""
     return lambda position: f"pairs[{at[position]}]"
-
-
-def _score_list(scorer: ListScorer, request: Request, limits: Limits) -> Scored:
-    count = len(request.texts)
-    if not count:
-        return Scored(np.empty(0), [], [], [])
-    listed = scorer.score(request.query, request.texts, request.instruction, limits)
-    return Scored(listed.logits.astype(np.float64), listed.tokens, listed.truncated, [1] * count)

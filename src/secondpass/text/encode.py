@@ -41,7 +41,8 @@ class Limits:
     `max_tokens`: the longest whole input (query, document and special tokens); None takes the model's own limit.
     `policy`: "truncate" cuts the document's end, "chunk" reads overlapping chunks of `overlap` tokens and takes their
     best, mean or first logit (`aggregate`), "error" refuses. `truncation="reference"` cuts as the model's authors' code
-    does (for most: the longer of query and document, one token at a time), for parity.
+    does (for most: the longer of query and document, one token at a time), for parity; a query is then cut to
+    `max_query_tokens` first where that is given, which counts the special tokens that it has alone.
     Raises `InputError` naming the setting, its value and the values that are allowed.
     """
 
@@ -50,6 +51,7 @@ class Limits:
     overlap: int = 80
     aggregate: Aggregate = "max"
     truncation: Truncation = "document"
+    max_query_tokens: int | None = None
 
     def __post_init__(self) -> None:
         _require_one_of("policy", self.policy, get_args(Policy))
@@ -58,6 +60,13 @@ class Limits:
         if self.max_tokens is not None:
             _require_at_least("max_tokens", self.max_tokens, SHORTEST_INPUT, ", or None for the model's own limit")
         _require_at_least("overlap", self.overlap, 0)
+        if self.max_query_tokens is not None:
+            _require_at_least("max_query_tokens", self.max_query_tokens, SHORTEST_INPUT, ", or None for no limit")
+            if self.truncation != "reference":
+                raise InputError(
+                    f"max_query_tokens={self.max_query_tokens!r} cuts the query, which is done with "
+                    'truncation="reference" alone. Pass that too, or leave it out.'
+                )
 
 
 class TextEncoder:
@@ -75,8 +84,12 @@ class TextEncoder:
         self._encode_batch = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
 
     @classmethod
-    def from_file(cls, path: Path) -> TextEncoder:
-        """Read a tokenizer.json. Raises `ModelLoadError` naming the file."""
+    def from_file(cls, path: Path, *, special_text: bool = True) -> TextEncoder:
+        """Read a tokenizer.json. Raises `ModelLoadError` naming the file.
+
+        `special_text=False` reads the name of a special token within a text as the characters that it is made of, so
+        that no document can forge one.
+        """
         from tokenizers import Tokenizer
 
         try:
@@ -86,6 +99,7 @@ class TextEncoder:
                 f"{path} cannot be read as a tokenizer ({error}). It has to be a tokenizer.json of the `tokenizers` "
                 "library; fetch the model again, or name the folder that holds it."
             ) from error
+        tokenizer.encode_special_tokens = not special_text
         return cls(tokenizer)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -96,6 +110,11 @@ class TextEncoder:
             for (text, _), encoding in zip(batch, encodings, strict=True):
                 found[text].extend(encoding.ids)
         return found
+
+    def special_tokens(self) -> dict[str, int]:
+        """Every special token with its id."""
+        added = self._tokenizer.get_added_tokens_decoder()
+        return {token.content: id_ for id_, token in added.items() if token.special}
 
     def special(self, token: str) -> int:
         """The id of a special token. Raises `ModelLoadError` if the vocabulary lacks it."""

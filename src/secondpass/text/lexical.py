@@ -3,7 +3,7 @@
 Knows nothing of models. `terms` cuts a text into lower-case units: Unicode words, character bigrams where a script
 writes no spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), and identifiers both whole and in their parts.
 `Statistics` holds document frequencies, over a candidate list or read from a table made from a larger corpus, and
-`bm25` weighs the shared terms by them.
+`bm25` weighs the shared terms by them, in one of its `VARIANTS`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,8 +130,7 @@ class Statistics:
 
     def idf(self, term: str) -> float:
         """Lucene's inverse document frequency, ln(1 + (N - df + 0.5) / (df + 0.5)); never negative."""
-        frequency = self.frequencies.get(term, 0)
-        return math.log(1 + (self.size - frequency + 0.5) / (frequency + 0.5))
+        return _lucene_idf(self.size, self.frequencies.get(term, 0))
 
     def _table(self) -> dict[str, Any]:
         return {
@@ -151,17 +150,110 @@ def bm25(
     statistics: Statistics,
     k1: float = 1.5,
     b: float = 0.75,
+    *,
+    variant: str = "bm25",
+    delta: float = 0.5,
 ) -> float:
     """BM25 of one document, given as its terms or as a `Bag` that counts the query's at least; never negative.
 
-    Lucene's form: the sum over the query's terms, repeated ones again, of idf · tf / (tf + k1 · (1 - b + b · length /
-    mean length)), without the constant factor k1 + 1 of older texts (Kamphuis et al., ECIR 2020).
+    By default in Lucene's form: the sum over the query's terms, repeated ones again, of idf · tf / (tf + k1 · (1 - b +
+    b · length / mean length)), without the constant factor k1 + 1 of older texts (Kamphuis et al., ECIR 2020).
+    `variant`: one of `VARIANTS`. `delta` is what BM25L and BM25+ lift long documents by. Raises `InputError` for a
+    variant that is none.
     """
+    form = find_variant(variant)
     bag = _bag(document)
     relative = bag.length / statistics.mean_length if statistics.mean_length else 1.0
-    saturation = k1 * (1 - b + b * relative)
+    norm = 1 - b + b * relative
     found = ((term, bag.counts.get(term, 0)) for term in query_terms)
-    return math.fsum(statistics.idf(term) * count / (count + saturation) for term, count in found if count)
+    parts = [form.idf(statistics, term) * form.gain(count, norm, k1, delta) for term, count in found if count]
+    if form.lifted:
+        floor = form.gain(0, norm, k1, delta)
+        # Every known term lifts every document. One that the table does not know lifts none, those that have it either.
+        for term in query_terms:
+            lifts = bool(statistics.frequencies.get(term)) - bool(bag.counts.get(term))
+            parts.append(lifts * floor * form.idf(statistics, term))
+    return math.fsum(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One form of BM25: the sum over the query's terms, repeated ones again, of an idf times a gain.
+
+    `weight(N, df)`: the idf in a corpus of N documents of which df have the term; never negative. `gain(tf, norm, k1,
+    delta)`: for a term that is tf times in a document, norm = 1 - b + b · length / mean length. `method`: bm25s' name
+    for it. `lifted`: whether a term of the corpus gains something where it is not in the document too, as bm25s has it,
+    so that documents that share nothing with the query have a score above 0.
+    """
+
+    method: str
+    weight: Callable[[int, int], float]
+    gain: Callable[[int, float, float, float], float]
+    lifted: bool = False
+
+    def idf(self, statistics: Statistics, term: str) -> float:
+        """The term's weight in a corpus."""
+        return self.weight(statistics.size, statistics.frequencies.get(term, 0))
+
+
+def find_variant(name: str) -> Variant:
+    """The form called `name`. Raises `InputError` naming those that there are."""
+    if name not in VARIANTS:
+        raise InputError(f"There is no form of BM25 called {name!r}; choose one of {', '.join(VARIANTS)}.")
+    return VARIANTS[name]
+
+
+def _lucene_idf(size: int, frequency: int) -> float:
+    return math.log(1 + (size - frequency + 0.5) / (frequency + 0.5))
+
+
+def _robertson_idf(size: int, frequency: int) -> float:
+    return math.log(max(1.0, (size - frequency + 0.5) / (frequency + 0.5)))
+
+
+def _atire_idf(size: int, frequency: int) -> float:
+    # A term that a table does not know counts as one that a single document has: here, and in BM25+.
+    return math.log(max(size, 1) / max(frequency, 1))
+
+
+def _l_idf(size: int, frequency: int) -> float:
+    return math.log((size + 1) / (frequency + 0.5))
+
+
+def _plus_idf(size: int, frequency: int) -> float:
+    return math.log((size + 1) / max(frequency, 1))
+
+
+def _gain(count: int, norm: float, k1: float, delta: float) -> float:
+    return count / (count + k1 * norm)
+
+
+def _atire_gain(count: int, norm: float, k1: float, delta: float) -> float:
+    return (k1 + 1) * _gain(count, norm, k1, delta)
+
+
+def _l_gain(count: int, norm: float, k1: float, delta: float) -> float:
+    lifted = (count / norm if count else 0.0) + delta
+    return (k1 + 1) * lifted / (k1 + lifted) if lifted else 0.0
+
+
+def _plus_gain(count: int, norm: float, k1: float, delta: float) -> float:
+    return (_atire_gain(count, norm, k1, delta) if count else 0.0) + delta
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "bm25": Variant("lucene", _lucene_idf, _gain),
+    "bm25-robertson": Variant("robertson", _robertson_idf, _gain),
+    "bm25-atire": Variant("atire", _atire_idf, _atire_gain),
+    "bm25l": Variant("bm25l", _l_idf, _l_gain, lifted=True),
+    "bm25+": Variant("bm25+", _plus_idf, _plus_gain, lifted=True),
+}
+"""The forms by name, as Kamphuis et al. (ECIR 2020) tell them apart and bm25s computes them.
+
+Robertson's idf is cut off at 0, as in bm25s: for a term that more than half of the documents have it would be negative,
+and a document would lose by having what was asked for. There is no "Okapi": the name stands for that negative form, and
+also for one with a share of the mean idf in its place.
+"""
 
 
 def _bag(document: Bag | Sequence[str]) -> Bag:
