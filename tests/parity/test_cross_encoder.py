@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from secondpass.models.pair import PairModel, join, load_pair
+from secondpass.models.pair import PairModel, join
 from secondpass.text.encode import Limits
 from tests import checkpoints
+from tests.checkpoints import load_pair
+from tests.parity.record import Parity
 
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
@@ -23,6 +26,8 @@ SHORT = ("the river rises in the mountains", "a panda is a bear", "numbers such 
 UNEQUAL = (*SHORT, "a", "", "a query and a document are read together. " * 2)
 LONG = tuple(text * 12 for text in checkpoints.SENTENCES[:3])
 BF16 = 0.05  # relative; the weights are far larger than a trained model's, which makes the roundings larger too
+
+Logits = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module", params=sorted(checkpoints.FAMILIES))
@@ -60,25 +65,42 @@ def ours(
     return model.logits([piece for reading in readings for piece in reading.pieces])
 
 
+@pytest.fixture
+def near(folder: Path, request: pytest.FixtureRequest, parity: Parity) -> Callable[[Logits, Logits], None]:
+    """Holds logits against those of sentence-transformers, and records how near they are."""
+    family = request.node.callspec.params["folder"]
+
+    def held(found: Logits, wanted: Logits) -> None:
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+        parity.record(family, "sentence-transformers", version("sentence-transformers"), np.abs(found - wanted).max())
+
+    return held
+
+
 @pytest.mark.parametrize("documents", [SHORT, UNEQUAL], ids=["short", "unequal"])
-def test_logits_are_those_of_cross_encoder(model: PairModel, reference: Any, documents: Sequence[str]) -> None:
+def test_logits_are_those_of_cross_encoder(
+    model: PairModel, reference: Any, documents: Sequence[str], near: Callable[[Logits, Logits], None]
+) -> None:
     found = ours(model, QUERY, documents, Limits(truncation="reference"))
-    np.testing.assert_allclose(found, theirs(reference, QUERY, documents), atol=1e-4)
+    near(found, theirs(reference, QUERY, documents))
     assert np.ptp(found) > 0.01  # else the weights are such that nothing would show
 
 
-def test_an_instruction_is_read_as_a_longer_query(model: PairModel, reference: Any) -> None:
+def test_an_instruction_is_read_as_a_longer_query(
+    model: PairModel, reference: Any, near: Callable[[Logits, Logits], None]
+) -> None:
     instruction = "prefer the newest source"
     found = ours(model, "who?", SHORT, Limits(), instruction)
-    np.testing.assert_allclose(found, theirs(reference, join(instruction, "who?"), SHORT), atol=1e-4)
+    near(found, theirs(reference, join(instruction, "who?"), SHORT))
 
 
 @pytest.mark.parametrize("query", [QUERY, QUERY * 8], ids=["long documents", "long query too"])
-def test_reference_truncation_cuts_where_cross_encoder_cuts(model: PairModel, reference: Any, query: str) -> None:
+def test_reference_truncation_cuts_where_cross_encoder_cuts(
+    model: PairModel, reference: Any, query: str, near: Callable[[Logits, Logits], None]
+) -> None:
     readings = model.read(query, None, Limits(truncation="reference"))(LONG)
     assert all(reading.truncated for reading in readings)
-    found = ours(model, query, LONG, Limits(truncation="reference"))
-    np.testing.assert_allclose(found, theirs(reference, query, LONG), atol=1e-4)
+    near(ours(model, query, LONG, Limits(truncation="reference")), theirs(reference, query, LONG))
 
 
 def test_query_and_document_are_not_the_same_to_the_model(model: PairModel) -> None:
@@ -102,16 +124,23 @@ def test_openvino_gives_the_same_logits_in_fp32(model: PairModel, folder: Path) 
 
 
 def test_torch_gives_the_same_logits_in_fp32_from_the_weights_themselves(
-    model: PairModel, folder: Path, reference: Any
+    model: PairModel, folder: Path, reference: Any, near: Callable[[Logits, Logits], None]
 ) -> None:
     other = load_pair(folder, backend="torch", precision="fp32", device="cpu")
     assert other.checkpoint.graph.name == "model.safetensors"
-    found = ours(other, QUERY, UNEQUAL, Limits(truncation="reference"))
-    np.testing.assert_allclose(found, theirs(reference, QUERY, UNEQUAL), atol=1e-4)
+    near(ours(other, QUERY, UNEQUAL, Limits(truncation="reference")), theirs(reference, QUERY, UNEQUAL))
     np.testing.assert_allclose(ours(other, QUERY, UNEQUAL, Limits()), ours(model, QUERY, UNEQUAL, Limits()), atol=1e-4)
-    cut = ours(other, QUERY * 8, LONG, Limits(truncation="reference"))
-    np.testing.assert_allclose(cut, theirs(reference, QUERY * 8, LONG), atol=1e-4)
+    near(ours(other, QUERY * 8, LONG, Limits(truncation="reference")), theirs(reference, QUERY * 8, LONG))
     other.close()
+
+
+def test_after_save_and_reload_by_its_library_the_logits_are_the_same(
+    folder: Path, reference: Any, tmp_path: Path, near: Callable[[Logits, Logits], None]
+) -> None:
+    reference.save_pretrained(str(tmp_path))
+    again = load_pair(tmp_path, backend="torch", precision="fp32", device="cpu")
+    near(ours(again, QUERY, UNEQUAL, Limits(truncation="reference")), theirs(reference, QUERY, UNEQUAL))
+    again.close()
 
 
 def test_torch_in_bf16_stays_near(model: PairModel, folder: Path) -> None:
@@ -122,7 +151,7 @@ def test_torch_in_bf16_stays_near(model: PairModel, folder: Path) -> None:
     other.close()
 
 
-def test_of_two_labels_the_score_is_the_second_ones_probability(tmp_path: Path) -> None:
+def test_of_two_labels_the_score_is_the_second_ones_probability(tmp_path: Path, parity: Parity) -> None:
     import torch
     from sentence_transformers import CrossEncoder
 
@@ -132,4 +161,7 @@ def test_of_two_labels_the_score_is_the_second_ones_probability(tmp_path: Path) 
         warnings.simplefilter("ignore")
         reference: Any = CrossEncoder(str(folder), device="cpu")
     wanted = torch.softmax(torch.tensor(theirs(reference, QUERY, SHORT)), dim=1)[:, 1].numpy()
-    np.testing.assert_allclose(1 / (1 + np.exp(-ours(model, QUERY, SHORT, Limits()))), wanted, atol=1e-4)
+    found = 1 / (1 + np.exp(-ours(model, QUERY, SHORT, Limits())))
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    difference = float(np.abs(found - wanted).max())
+    parity.record("monoBERT (two labels)", "sentence-transformers", version("sentence-transformers"), difference)
