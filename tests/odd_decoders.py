@@ -1,4 +1,4 @@
-"""Tiny checkpoints of decoders that transformers has not, the same on every machine and with every version of torch.
+"""Tiny checkpoints of FlagEmbedding's decoders, two of which transformers has not, the same on every machine and with every version of torch.
 
 Weights come from numpy's generator and the tokenizer's vocabulary is written down, so that goldens made by the authors'
 code in another environment belong to these very files; `digest` proves it. Needs numpy, safetensors and transformers;
@@ -23,6 +23,7 @@ _NAMES = ("pad_token", "eos_token", "bos_token", "unk_token")
 _SPECIALS = {
     "minicpm": ("<pad>", "</s>", "<s>", "<unk>"),
     "cost_wise_gemma": ("<pad>", "<eos>", "<bos>", "<unk>"),
+    "gemma": ("<pad>", "<eos>", "<bos>", "<unk>"),
 }
 _MERGES = (("Y", "e"), ("Ye", "s"), ("t", "h"), ("th", "e"), ("Ġ", "a"), ("Ġ", "the"), ("i", "n"), ("e", "r"))
 _SHARED: dict[str, Any] = {
@@ -70,6 +71,14 @@ CONFIGS: Mapping[str, dict[str, Any]] = {
         "rope_theta": 10000.0,
         "tie_word_embeddings": True,
     },
+    "gemma": {
+        **_SHARED,
+        **_GEMMA,
+        "architectures": ["GemmaForCausalLM"],
+        "model_type": "gemma",
+        "rope_theta": 10000.0,
+        "tie_word_embeddings": True,
+    },
 }
 """config.json of each: sizes and scales of its own, so that none of them can be forgotten."""
 
@@ -105,7 +114,7 @@ def _weights(kind: str, seed: int) -> Weights:
     random = np.random.default_rng(seed)
     found = {}
     for name, shape in _shapes(kind):
-        middle, wide = (0.0, 0.25) if len(shape) > 1 else (0.0 if kind == "cost_wise_gemma" else 1.0, 0.1)
+        middle, wide = (0.0, 0.25) if len(shape) > 1 else (1.0 if kind == "minicpm" else 0.0, 0.1)
         found[name] = random.normal(middle, wide, shape).astype(np.float32)
     return found
 
@@ -130,7 +139,7 @@ def _shapes(kind: str) -> Iterator[tuple[str, tuple[int, ...]]]:
         for norm in norms:
             yield f"{inside}.{norm}.weight", (_HIDDEN,)
     yield "model.norm.weight", (_HIDDEN,)
-    for index in range(_LAYERS + 1 - _START):
+    for index in range(_LAYERS + 1 - _START if "start_layer" in config else 0):
         yield f"lm_head.{index}.linear_head.weight", (1, _HIDDEN)
 
 

@@ -25,9 +25,12 @@ NOT_RUN = {
     ("README.md", INSTALLS, "pip install . && secondpass rank"),
     ("README.md", INSTALLS, "pip install -c constraints.txt '.[test]' && pytest"),
     ("CONTRIBUTING.md", INSTALLS, "pip install -c constraints.txt -e '.[test]'"),
+    ("hosted.md", INSTALLS, "pip install 'secondpass[hosted]'"),
+    ("hosted.md", NETWORK, "from secondpass import Reranker, hosted"),
     ("index.md", INSTALLS, "pip install ."),
     ("models.md", INSTALLS, "pip install 'secondpass[openvino]'"),
     ("models.md", INSTALLS, "pip install 'secondpass[torch]'"),
+    ("quantised.md", INSTALLS, "pip install 'secondpass[quantised,torch]'"),
     ("models.md", NETWORK, "secondpass pull cross-encoder/ms-marco-MiniLM-L6-v2"),
 }
 """Blocks that a comment above keeps from being run: page, reason, how they begin. `.ci/run` runs the README's."""
@@ -110,6 +113,19 @@ def script(name: str) -> ModuleType:
 
 def test_the_command_line_page_says_what_help_says() -> None:
     assert script("command_line").is_current(), "run python docs/command_line.py"
+
+
+def test_the_page_on_quantised_weights_says_what_was_recorded_of_each_format() -> None:
+    from secondpass.backends.torch.quantised import FORMATS
+
+    quantised = script("quantised")
+    assert quantised.is_current(), "run python docs/quantised.py"
+    page = quantised.PAGE.read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([\w-]+)` \|", page.partition("| `quant_method` ")[2], re.M) == [
+        each.method for each in FORMATS
+    ]
+    recorded = {row["method"] for row in json.loads(quantised.RESULTS.read_text(encoding="utf-8"))["rows"]}
+    assert recorded == {each.method for each in FORMATS}
 
 
 def test_the_charts_show_what_the_benchmarks_recorded() -> None:

@@ -30,17 +30,17 @@ from tests.backends.conftest import rows
 
 Kind = Literal["decoder", "encoder"]
 NAMED = {trial.name: trial for trial in TRIALS}
-READ = (
-    ("bitsandbytes int8", 0.06),
-    ("bitsandbytes nf4", 0.7),
-    ("bitsandbytes fp4", 1.1),
-    ("compressed-tensors W8A16", 0.06),
-    ("compressed-tensors W4A16", 1.3),
-    ("compressed-tensors FP8_DYNAMIC", 0.3),
-    ("compressed-tensors NVFP4A16", 0.9),
-    ("fp8, 64 × 64", 0.4),
+READ: tuple[tuple[str, dict[Kind, float]], ...] = (
+    ("bitsandbytes int8", {"decoder": 0.06, "encoder": 0.05}),
+    ("bitsandbytes nf4", {"decoder": 0.7, "encoder": 0.13}),
+    ("bitsandbytes fp4", {"decoder": 1.1, "encoder": 0.26}),
+    ("compressed-tensors W8A16", {"decoder": 0.06, "encoder": 0.02}),
+    ("compressed-tensors W4A16", {"decoder": 1.3, "encoder": 0.35}),
+    ("compressed-tensors FP8_DYNAMIC", {"decoder": 0.3, "encoder": 0.08}),
+    ("compressed-tensors NVFP4A16", {"decoder": 0.9, "encoder": 0.3}),
+    ("fp8, 64 × 64", {"decoder": 0.4, "encoder": 0.1}),
 )
-"""Trials, and how far from fp32 their logits may be: about 1.3 times what was measured, their deviation being 0.76."""
+"""Trials, and how far from fp32 their logits may be: 1.3 to 2 times what was measured. Deviations are 0.76 and 0.22."""
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +72,12 @@ def configure(folder: Path, told: dict[str, Any]) -> Path:
 @pytest.mark.parametrize(("name", "near"), READ)
 @pytest.mark.parametrize("kind", ["decoder", "encoder"])
 def test_a_quantised_checkpoint_loads_and_its_logits_are_near(
-    plain: dict[Kind, Path], tmp_path: Path, kind: Kind, name: str, near: float
+    plain: dict[Kind, Path], tmp_path: Path, kind: Kind, name: str, near: dict[Kind, float]
 ) -> None:
     # `logits` holds a row alone against the same row in a batch.
     small = logits(make(NAMED[name].make, plain[kind], tmp_path / "small"), kind)
     drift = np.abs(small - logits(plain[kind], kind)).max()
-    assert 0 < drift < near
+    assert 0 < drift < near[kind]
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -1,4 +1,4 @@
-"""Writes odd.json: the scores of FlagEmbedding's LayerWise and LightWeight rerankers, run as they are published.
+"""Writes odd.json: the scores of FlagEmbedding's three rerankers of decoders, run as they are published.
 
 Run from the repository's root in an environment of its own, with transformers 4, which their code needs:
 
@@ -48,9 +48,18 @@ def main() -> None:
             "long_query": QUERY * 2,
             "long": LONG,
             "max_length": MAX_LENGTH,
-            "cases": [*_layerwise(folders["minicpm"]), *_lightweight(folders["cost_wise_gemma"])],
+            "cases": [
+                *_plain(folders["gemma"]),
+                *_layerwise(folders["minicpm"]),
+                *_lightweight(folders["cost_wise_gemma"]),
+            ],
         }
     GOLDEN.write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
+
+
+def _plain(folder: Path) -> list[dict[str, Any]]:
+    reranker = import_module("FlagEmbedding").FlagLLMReranker(str(folder), use_fp16=False, devices="cpu")
+    return [{"kind": "gemma", "asked": {}, **_scores(reranker, {})}]
 
 
 def _layerwise(folder: Path) -> list[dict[str, Any]]:
