@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,10 @@ CASES: tuple[dict[str, Any], ...] = (
 
 def main() -> None:
     """Make the goldens."""
-    from FlagEmbedding import FlagReranker  # type: ignore[import-untyped]
-
     with tempfile.TemporaryDirectory() as made:
         folder = write(Path(made))
         _name_tokenizer(folder / "tokenizer_config.json")
-        reranker = FlagReranker(str(folder), use_fp16=False, devices="cpu")
+        reranker = import_module("FlagEmbedding").FlagReranker(str(folder), use_fp16=False, devices="cpu")
         found = [{**case, "logits": _logits(reranker, case)} for case in CASES]
         golden = {
             "reference": "FlagEmbedding FlagReranker",
