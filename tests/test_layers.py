@@ -16,9 +16,10 @@ LAYERS = (
     {"text"},
     {"backends"},
     {"models"},
+    {"hosted"},
     {"engine"},
     {"ranking"},
-    {"evaluation", "training", "retrieval", "hosted"},
+    {"evaluation", "training", "retrieval"},
     {"cli", "server", "integrations", "distributed"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

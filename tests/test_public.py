@@ -46,6 +46,13 @@ def test_importing_the_errors_and_types_loads_nothing_heavy() -> None:
     assert not loaded_by("import secondpass; secondpass.InputError; secondpass.Document").intersection(HEAVY)
 
 
+@pytest.mark.parametrize("name", ["embedded", "bm25l", "hybrid(bm25, embedded)"])
+def test_what_runs_here_loads_no_http_client(name: str) -> None:
+    loaded = loaded_by(f"import secondpass; secondpass.load({name!r}).rank('a cat', ['cats purr', 'dogs bark'])")
+    assert "numpy" in loaded
+    assert not loaded.intersection({"httpx", "huggingface_hub"})
+
+
 def test_a_type_checker_sees_every_public_name() -> None:
     """The names under TYPE_CHECKING, which mypy reads, and the ones that resolve lazily are the same."""
     import ast

@@ -37,7 +37,9 @@ def test_fit_passes_over_what_is_too_long_and_keeps_the_order() -> None:
 
 def test_to_dict_is_json_and_holds_all_there_is_to_tell() -> None:
     document = Document("text", id="a", title="T", metadata={"year": 2020})
-    ranking = Ranking("q", (Hit(0, 0.5, 0.0, document, 3, signals={"recency": 0.1}),), "m", degraded=True)
+    ranking = Ranking(
+        "q", (Hit(0, 0.5, 0.0, document, 3, signals={"recency": 0.1}, parts={"bm25": 2.5}),), "m", degraded=True
+    )
     assert json.loads(json.dumps(ranking.to_dict())) == {
         "query": "q",
         "model": "m",
@@ -51,6 +53,7 @@ def test_to_dict_is_json_and_holds_all_there_is_to_tell() -> None:
                 "truncated": False,
                 "chunks": 1,
                 "signals": {"recency": 0.1},
+                "parts": {"bm25": 2.5},
                 "document": {"id": "a", "title": "T", "text": "text", "metadata": {"year": 2020}},
             }
         ],

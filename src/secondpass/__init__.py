@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         UntrainedHead,
         UnverifiedWarning,
     )
+    from secondpass.ranking.hybrid import Hybrid
     from secondpass.ranking.load import load
     from secondpass.ranking.reranker import Reranker
     from secondpass.text.encode import Limits
@@ -38,6 +39,7 @@ __all__ = [
     "Document",
     "Hit",
     "HostedAPIError",
+    "Hybrid",
     "InputError",
     "LicenceWarning",
     "Limits",
@@ -60,6 +62,7 @@ __all__ = [
 _HOMES = {
     "Document": "types",
     "Hit": "types",
+    "Hybrid": "ranking.hybrid",
     "Limits": "text.encode",
     "Ranking": "types",
     "Reranker": "ranking.reranker",

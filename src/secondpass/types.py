@@ -42,6 +42,7 @@ class Hit:
     `index` is its position in the caller's list. `logit` is what the ranking is sorted by, `score` the same in [0, 1]
     by the model's activation. `tokens` counts the document's tokens before any cut, `truncated` says whether some were
     not read, `chunks` how many pieces were. `signals` breaks the logit down where anything beside the model moved it.
+    `parts`: what each model of a hybrid made of the document, as its own logit, by the model's name.
     """
 
     index: int
@@ -52,6 +53,7 @@ class Hit:
     truncated: bool = False
     chunks: int = 1
     signals: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def id(self) -> str | None:
@@ -91,6 +93,7 @@ class Hit:
             "truncated": self.truncated,
             "chunks": self.chunks,
             "signals": dict(self.signals),
+            "parts": dict(self.parts),
             "document": document,
         }
 

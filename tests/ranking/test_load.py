@@ -1,4 +1,7 @@
+import dataclasses
+import inspect
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,9 +10,12 @@ import numpy as np
 import pytest
 
 from secondpass import InputError, ModelLoadError, UnknownModel, UntrainedHead, load
-from secondpass.text.lexical import Bag, Statistics, terms
+from secondpass.models.catalog import find
+from secondpass.ranking.load import Options
+from secondpass.text.lexical import VARIANTS, Bag, Statistics, terms
 from tests import checkpoints
 from tests.decoders import write_decoder
+from tests.hosted.server import Server, cohere
 
 
 def test_a_path_is_a_folder_even_where_it_reads_like_another_name(
@@ -96,7 +102,7 @@ def test_several_devices_are_torchs_as_well(weights: Path) -> None:
 
 
 @pytest.mark.parametrize("given", [{"recipe": "zerank"}, {"cutoff_layers": 8}])
-@pytest.mark.parametrize("name", ["bm25", None])
+@pytest.mark.parametrize("name", ["bm25", "bm25l", "cohere:rerank-v3.5", None])
 def test_what_is_for_decoders_is_refused_for_the_built_in_models(name: str | None, given: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"is for decoders.*leave it out"):
         load(name, **given)
@@ -126,3 +132,73 @@ def test_bm25_counts_in_a_corpus_where_a_table_of_it_is_given(tmp_path: Path) ->
 def test_a_table_for_another_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"table=.*leave it out"):
         load(table=tmp_path / "table.json")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_form_of_bm25_is_loaded_by_its_name_and_takes_a_table(variant: str, tmp_path: Path) -> None:
+    Statistics.over([Bag.of(terms(text)) for text in ("the red fox", "red", "the dog", "a cat")]).save(tmp_path / "t")
+    with load(variant) as alone, load(variant, table=tmp_path / "t") as informed:
+        assert alone.name == informed.name == variant
+        assert [hit.index for hit in informed.rank("red fox", ["red", "fox"])] == [1, 0]
+        assert find(variant).loads
+
+
+NAMES = {
+    "bm25": {"table"},
+    "embedded": set(),
+    "cohere:rerank-v3.5": {"base_url", "api_key"},
+    "rankgpt:gpt-4o-mini": {"base_url", "api_key"},
+    "./no-folder": {"revision", "recipe", "cutoff_layers", "compress_ratio", "query_model", "remember_mb"},
+    "owner/name": {"revision", "recipe", "cutoff_layers", "compress_ratio", "query_model", "remember_mb"},
+    "hybrid(bm25, embedded)": set(),
+}
+FOR_SOME: dict[str, Any] = {
+    "table": "table.json",
+    "base_url": "http://localhost:1",
+    "api_key": "sk-secret",
+    "revision": "main",
+    "recipe": "zerank",
+    "cutoff_layers": 8,
+    "compress_ratio": 2,
+    "query_model": "owner/queries",
+    "remember_mb": 1,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("argument", FOR_SOME)
+def test_an_argument_that_makes_no_sense_for_a_name_is_refused_with_both(name: str, argument: str) -> None:
+    if argument in NAMES[name]:
+        return
+    with pytest.raises(InputError, match=rf"^{argument}.*{re.escape(repr(name))} is ") as refused:
+        load(name, **{argument: FOR_SOME[argument]})
+    assert "sk-secret" not in str(refused.value)
+
+
+def test_options_are_those_that_load_takes() -> None:
+    taken = dict(inspect.signature(load).parameters)
+    del taken["name"]
+    assert {name: one.default for name, one in taken.items()} == {
+        each.name: each.default for each in dataclasses.fields(Options)
+    }
+
+
+def test_a_hosted_model_is_loaded_by_its_name() -> None:
+    with Server(cohere) as server, load("cohere:rerank-v3.5", base_url=server.url, api_key="sk-1") as reranker:
+        ranking = reranker.rank("what?", ["short", "a longer one"], instruction="the newest")
+        assert [hit.index for hit in ranking] == [1, 0]
+        assert ranking.model == "cohere:rerank-v3.5"
+        assert server.asked[0].headers["Authorization"] == "Bearer sk-1"
+    with load("tei:http://localhost:8080") as reranker:
+        assert reranker.name.startswith("tei")
+
+
+def test_a_prefix_that_nothing_is_called_by_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownModel, match=r"'coher'.*rankgpt.*Did you mean 'cohere'\?"):
+        load("coher:rerank-v3.5")
+
+
+@pytest.mark.parametrize("name", ["embedded@9", "bm25@2", "bm25+@1"])
+def test_a_version_that_there_is_not_is_refused_with_those_that_there_are(name: str) -> None:
+    with pytest.raises(UnknownModel, match=r"this version has .*embedded@1.*bm25l"):
+        load(name)

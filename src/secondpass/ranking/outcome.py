@@ -5,7 +5,7 @@ Knows numbers and positions, neither texts nor models.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,14 @@ from secondpass.text.encode import Aggregate, aggregate
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One request's outcome, an entry a document in the caller's order; `degraded` as in `Listed`."""
+    """One request's outcome, an entry a document in the caller's order; `degraded` and `parts` as in `Listed`."""
 
     logits: NDArray[np.float64]
     tokens: Sequence[int]
     truncated: Sequence[bool]
     chunks: Sequence[int]
     degraded: bool = False
+    parts: Sequence[Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class Reranker:
     ) -> Scores:
         """Scores in [0, 1], float32, shape (n,), in the order of `documents`. Raises `InputError`."""
         (scored,) = self._score([self._request(query, documents, instruction=instruction, fields=fields)], progress)
-        return bounded(scored.logits, self.declared.activation)
+        return bounded(scored.logits, self.declared.activation, self.declared.scale)
 
     def predict(
         self,
@@ -228,7 +228,8 @@ class Reranker:
         if wrong is not None:
             raise self._no_number(request, wrong)
         logits = listed.logits.astype(np.float64)
-        return Scored(logits, listed.tokens, listed.truncated, [1] * count, listed.degraded)
+        chunks = listed.chunks or [1] * count
+        return Scored(logits, listed.tokens, listed.truncated, chunks, listed.degraded, listed.parts)
 
     def _no_number(self, request: Request, position: int) -> ModelError:
         remedy = _REMEDIES.get(self.capabilities.precision, _DAMAGED) if self.capabilities else _DAMAGED
@@ -251,7 +252,7 @@ class Reranker:
                 yield from reading.pieces
 
     def _ranking(self, request: Request, scored: Scored, top_n: int | None, min_score: float | None) -> Ranking:
-        scores = bounded(scored.logits, self.declared.activation)
+        scores = bounded(scored.logits, self.declared.activation, self.declared.scale)
         order = np.argsort(-scored.logits, kind="stable")[:top_n]
         hits = (
             Hit(
@@ -262,6 +263,7 @@ class Reranker:
                 tokens=scored.tokens[i],
                 truncated=scored.truncated[i],
                 chunks=scored.chunks[i],
+                parts=scored.parts[i] if scored.parts else {},
             )
             for i in order
             if min_score is None or scores[i] >= min_score
