@@ -27,6 +27,11 @@ LENGTHS = ("query_lengths", "prompt_lengths")
 its last."""
 
 
+MARKS = "marks"
+"""An input of graphs that give a vector for some tokens of a row: their positions, shape (rows, marks). Such a graph's
+output has shape (rows, marks, size), and its rows have no padding."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a backend can do on this machine, and why it was set up so.
@@ -34,6 +39,7 @@ class Capabilities:
     `streams`: forward passes that may run at the same time from different threads, each on one core; torch uses its
     own threads in each.
     `precision`: what matrix products outside int8 weights are computed in ("fp32", "bf16" or "fp16").
+    `weights`: what the backend makes of the weights when it loads them, "int8" or "int4"; "" where it leaves them.
     `budget`: padded tokens a forward pass at which small encoders were measured fastest.
     `reason`: one line for a person (`secondpass doctor`).
     """
@@ -44,6 +50,12 @@ class Capabilities:
     precision: str
     budget: int
     reason: str
+    weights: str = ""
+
+    @property
+    def arithmetic(self) -> str:
+        """All of it that can move a score, for a score's version: "fp32", or "int8-weights-fp32"."""
+        return f"{self.weights}-weights-{self.precision}" if self.weights else self.precision
 
 
 class Graph(Protocol):

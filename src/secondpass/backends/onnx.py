@@ -52,6 +52,11 @@ class OnnxBackend:
         runtime = import_onnxruntime()
         if not path.is_file():
             raise ModelLoadError(f"{path} is not there. Give the path of an ONNX file.")
+        if path.suffix == ".xml":
+            raise ModelLoadError(
+                f"{path} is of OpenVINO's own format, which onnxruntime does not read: pass backend='openvino', or "
+                "convert the model with --to onnx."
+            )
         try:
             session = runtime.InferenceSession(str(path), _options(runtime), providers=["CPUExecutionProvider"])
         except _failures() as error:

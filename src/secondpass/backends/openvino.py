@@ -65,7 +65,7 @@ class OpenVinoBackend:
         return self._capabilities
 
     def load(self, path: Path, network: Network | None = None) -> OpenVinoGraph:
-        """Load an ONNX file. Raises `ModelLoadError` naming the file and the reason."""
+        """Load an ONNX file, or one of OpenVINO's own format (.xml). Raises `ModelLoadError` naming the file and the reason."""
         if not path.is_file():
             raise ModelLoadError(f"{path} is not there. Give the path of an ONNX file.")
         return OpenVinoGraph(path, self._capabilities)
@@ -138,6 +138,11 @@ class OpenVinoGraph:
         with self._lock:
             if self._closed:
                 raise ModelError("This graph is closed. Load it again.")
+            if self._path.suffix != ".onnx":
+                raise ModelError(
+                    f"{self._path} is computed by OpenVINO alone, which a forked process cannot do. Load the model in the "
+                    "child, or convert it with --to onnx."
+                )
             if self._child is None:
                 self._child = OnnxBackend(self._streams).load(self._path)
             return self._child

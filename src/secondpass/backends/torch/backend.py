@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from secondpass.backends.base import LENGTHS, PREFIX, Capabilities
+from secondpass.backends.base import LENGTHS, MARKS, PREFIX, Capabilities
 from secondpass.backends.machine import versions
-from secondpass.backends.network import Chain, Classifier, Network
+from secondpass.backends.network import Body, Chain, Classifier, Layers, Network, Tokens, Vocabulary
 from secondpass.backends.onnx import stream_count
 from secondpass.backends.torch.device import find_devices, pick_precision
 from secondpass.backends.torch.graph import TorchGraph
-from secondpass.backends.torch.loading import import_torch, load_body, load_classifier, read_config
+from secondpass.backends.torch.loading import import_torch, load_body, load_classifier, load_masked, read_config
 from secondpass.backends.torch.replicas import Replicas
 from secondpass.errors import ModelLoadError
 
 if TYPE_CHECKING:
     import torch
+
+    from secondpass.backends.torch.adapter import Adapter
 
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8", "int4"]
 _WEIGHTS: dict[str, Literal["int8", "int4"]] = {"int8": "int8", "int4": "int4"}  # of linear layers alone
@@ -37,8 +39,9 @@ class TorchBackend:
     Several, "cuda:0,cuda:1" or a sequence of names, or "cuda:*" for all, hold a copy of the weights each and compute
     different batches side by side, `streams` on each; a model that does not fit on one does not fit on several. On a
     CPU each copy takes its memory again. `precision` "auto" is bf16 on a CUDA device that computes it in hardware, else
-    fp32; "int8" and "int4" keep the body's linear weights in so many bits and compute in what "auto" takes. The scoring
-    head is computed in fp32 always. On a CPU each forward pass uses torch's own threads, as many as
+    fp32; "int8" and "int4" keep the body's linear weights in so many bits and compute in what "auto" takes; the weights
+    are read in full first, so that loading takes the memory of the whole model. The scoring head is computed in fp32
+    always. On a CPU each forward pass uses torch's own threads, as many as
     `torch.get_num_threads` says, so there is one stream unless more are asked for. On CUDA, rows are packed without
     padding where a kernel and the architecture allow it; `packed` True does so everywhere, False nowhere, and the
     scores are the same. `why` it was taken goes into `capabilities.reason`. Raises `InputError` for a device that is
@@ -76,6 +79,7 @@ class TorchBackend:
             + (f", {self._weights} weights" if self._weights else "")
             + f", {attention}"
             + (why and f"; {why}"),
+            weights=self._weights or "",
         )
 
     @property
@@ -106,10 +110,8 @@ class TorchBackend:
     def _build(self, path: Path, told: Network) -> tuple[torch.nn.Module, tuple[str, ...]]:
         """The module on the CPU, and what it reads."""
         from secondpass.backends.torch.adapter import Adapter
-        from secondpass.backends.torch.compression import Compressed
-        from secondpass.backends.torch.headed import Headed, Logits
-        from secondpass.backends.torch.heads import ChainHead, LinearHead
-        from secondpass.backends.torch.weight_only import require_exact
+        from secondpass.backends.torch.headed import Logits
+        from secondpass.backends.torch.weight_only import expand, require_exact
 
         if isinstance(told.head, Classifier):
             if told.adapter is not None:
@@ -118,23 +120,30 @@ class TorchBackend:
                     "merge_and_unload(), save the model, and load that."
                 )
             model = load_classifier(path, told.body)
+            expand(model, _behind(model))
             _cast(model, self._dtype)
             self._shrink(model, model.base_model)
             return Logits(model), _inputs(model, path.parent)
+        if isinstance(told.head, Vocabulary):
+            return self._masked(path, told.body, told.head)
         body = load_body(path, told.body, self._dtype)
         adapter = Adapter(told.adapter) if told.adapter else None
         if adapter is not None:
             require_exact(body)
             adapter.merge(body, told.body)
         self._shrink(body, body)
-        head = (
-            ChainHead(path.parent, told.head) if isinstance(told.head, Chain) else LinearHead(path, told.head, adapter)
-        )
-        inputs = _inputs(body, path.parent)
-        if told.compression is not None and told.compression.ratio > 1:
-            return Compressed(body, head, told.compression), inputs + LENGTHS
-        module = Headed(body, head, told.body)
-        return module, inputs + ((PREFIX,) if module.resumes else ())
+        return _headed(path, told, body, adapter)
+
+    def _masked(self, path: Path, told: Body, vocabulary: Vocabulary) -> tuple[torch.nn.Module, tuple[str, ...]]:
+        """A masked language model, apart: its body in the precision asked for, and what gives the weights in fp32."""
+        from secondpass.backends.torch.headed import Headed
+        from secondpass.backends.torch.vocabulary import VocabularyHead
+
+        model = load_masked(path, told, self._dtype)
+        body = model.base_model
+        head = VocabularyHead(model, vocabulary)
+        self._shrink(body, body)
+        return Headed(body, head, told), _inputs(body, path.parent)
 
     def _shrink(self, model: Any, body: Any) -> None:
         """Make the weights of `body` small where that is asked for; steady those of `model` that were stored small."""
@@ -154,6 +163,7 @@ class TorchBackend:
         name = str(owner.base_model_prefix) if owner is not module else "body"
         body = getattr(owner, name)
         masked = told.body.attention == "bidirectional" or told.compression is not None
+        masked = masked or (isinstance(told.head, Tokens) and told.head.unattended)
         if self._packed is not False and not masked and can_pack(body, device, self._dtype, forced=bool(self._packed)):
             setattr(owner, name, PackedBody(body))
             return "packed"
@@ -179,6 +189,35 @@ class TorchBackend:
         return "rows padded, attention by sdpa where the architecture has it"
 
 
+def _headed(path: Path, told: Network, body: Any, adapter: Adapter | None) -> tuple[torch.nn.Module, tuple[str, ...]]:
+    """A body with its head, and what the two read."""
+    from secondpass.backends.torch.compression import Compressed
+    from secondpass.backends.torch.headed import Headed
+    from secondpass.backends.torch.heads import ChainHead, LinearHead, TokensHead
+    from secondpass.backends.torch.layers import LayersHead, Marked
+    from secondpass.backends.torch.seq2seq import FirstStep
+
+    inputs = _inputs(body, path.parent)
+    head: ChainHead | LayersHead | LinearHead | TokensHead
+    if isinstance(told.head, Layers):
+        head = LayersHead(path, told.head)
+        if told.head.pool is None:
+            return Marked(body, head), ("input_ids", MARKS)
+    elif isinstance(told.head, Chain):
+        head = ChainHead(path.parent, told.head)
+    elif isinstance(told.head, Tokens):
+        head = TokensHead(path, told.head)
+    else:
+        assert not isinstance(told.head, Classifier | Vocabulary)  # its architecture's own class has it
+        head = LinearHead(path, told.head, adapter)
+    if told.body.start is not None:
+        return FirstStep(body, head, told.body.start), inputs
+    if told.compression is not None and told.compression.ratio > 1:
+        return Compressed(body, head, told.compression), inputs + LENGTHS
+    module = Headed(body, head, told.body)
+    return module, inputs + ((PREFIX,) if module.resumes else ())
+
+
 def _cast(model: Any, dtype: torch.dtype) -> None:
     """Weights in `dtype`, but for all that comes behind the transformer's body: its pooler and the head, in fp32.
 
@@ -186,10 +225,7 @@ def _cast(model: Any, dtype: torch.dtype) -> None:
     """
     import torch
 
-    body = model.base_model
-    behind = [module for module in model.children() if module is not body]
-    pooler = getattr(body, "pooler", None)
-    behind += [pooler] if pooler is not None else []
+    behind = _behind(model)
     exact = {id(parameter) for module in behind for parameter in module.parameters()}
     for parameter in model.parameters():
         if type(parameter.data) is not torch.Tensor or not parameter.is_floating_point():
@@ -197,6 +233,13 @@ def _cast(model: Any, dtype: torch.dtype) -> None:
         parameter.data = parameter.data.to(torch.float32 if id(parameter) in exact else dtype)
     for module in behind:
         module.register_forward_pre_hook(_upcast)
+
+
+def _behind(model: Any) -> list[torch.nn.Module]:
+    """What reads the body's last states: its pooler, and the modules of the head."""
+    body = model.base_model
+    pooler = getattr(body, "pooler", None)
+    return [module for module in model.children() if module is not body] + ([pooler] if pooler is not None else [])
 
 
 def _upcast(_module: torch.nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:

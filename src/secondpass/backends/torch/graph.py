@@ -49,14 +49,19 @@ class TorchGraph:
     def outputs(self) -> tuple[str, ...]:
         return (_OUTPUT,)
 
+    @property
+    def module(self) -> torch.nn.Module:
+        """What computes the logits. Raises `ModelError` after `close`."""
+        if self._module is None:
+            raise ModelError("This graph is closed. Load it again.")
+        return self._module
+
     def run(self, tensors: Tensors) -> dict[str, NDArray[np.float32]]:
         """Compute the logits, float32, shape (rows, labels), in smaller batches where the device's memory is short.
 
         Raises `InputError` where an input is missing, `ModelError` after `close` and where one row does not fit.
         """
-        module = self._module
-        if module is None:
-            raise ModelError("This graph is closed. Load it again.")
+        module = self.module
         read = named(tensors, self._inputs)
         if os.getpid() == self._process:
             return {_OUTPUT: self._halving(module, read)}

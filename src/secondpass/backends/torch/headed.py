@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from secondpass.backends.network import Body
-from secondpass.backends.torch.heads import ChainHead, LinearHead
+from secondpass.backends.torch.heads import ChainHead, LinearHead, TokensHead
+from secondpass.backends.torch.layers import LayersHead
 from secondpass.backends.torch.prefix import Prefixes, shared
+from secondpass.backends.torch.vocabulary import VocabularyHead
 
+Head = ChainHead | LayersHead | LinearHead | TokensHead | VocabularyHead
 _RESUMABLE = frozenset({"full_attention", "sliding_attention"})  # layers whose past is keys and values alone
 
 
@@ -31,7 +34,7 @@ class Logits(nn.Module):
 class Headed(nn.Module):
     """Reads rows padded on the right, so that a causal body needs no mask for the padding."""
 
-    def __init__(self, body: nn.Module, head: LinearHead | ChainHead, told: Body) -> None:
+    def __init__(self, body: nn.Module, head: Head, told: Body) -> None:
         super().__init__()
         self.body = body
         self.head = head

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from secondpass.backends.network import Chain, Pool, Projection, Step
+from secondpass.backends.network import Chain, Pool, Projection, Step, Tokens, pool_mode
 from secondpass.backends.torch.adapter import Adapter
 from secondpass.backends.torch.loading import read_config, read_tensor
 from secondpass.errors import ModelLoadError, UntrainedHead
@@ -30,7 +30,7 @@ def pooled(states: Tensor, mask: Tensor, pool: Pool) -> Tensor:
         return (states.float() * weights).sum(1) / weights.sum(1).clamp(min=1.0)
     real = mask.long()
     at = real.argmax(1) if pool == "first" else mask.shape[1] - 1 - real.flip(1).argmax(1)
-    return states[torch.arange(len(states), device=states.device), at].float()
+    return states[torch.arange(states.shape[0], device=states.device), at].float()
 
 
 class LinearHead(nn.Module):
@@ -75,13 +75,11 @@ class ChainHead(nn.Module):
 
     def __init__(self, folder: Path, chain: Chain) -> None:
         super().__init__()
-        pooling, *rest = chain.steps
-        if pooling.kind != "Pooling":
-            raise ModelLoadError(
-                f"{folder / 'modules.json'} has a {pooling.kind} right behind the transformer, where a Pooling is "
-                "expected. Choose a checkpoint whose modules begin with Transformer, Pooling."
-            )
-        self.pool = _pool(folder / pooling.folder)
+        rest = list(chain.steps)
+        if chain.pool is not None:
+            self.pool = chain.pool
+        else:
+            self.pool = _pool(folder, rest.pop(0))
         self.steps = nn.Sequential(*(_step(folder, step) for step in rest))
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
@@ -89,20 +87,39 @@ class ChainHead(nn.Module):
         return found
 
 
-def _pool(folder: Path) -> Pool:
-    """The pooling that a Pooling module's config.json names, in its present form or in the older one of flags."""
-    config = read_config(folder / "config.json")
-    flags = {"pooling_mode_cls_token": "cls", "pooling_mode_mean_tokens": "mean", "pooling_mode_lasttoken": "lasttoken"}
-    mode = config.get("pooling_mode") or next((named for flag, named in flags.items() if config.get(flag)), None)
-    pools: dict[str | None, Pool] = {"cls": "first", "mean": "mean", "lasttoken": "last"}
-    if mode not in pools:
+class TokensHead(nn.Module):
+    """A `Tokens` with its weights: states (rows, length, hidden) to vectors (rows, length, size)."""
+
+    pool = None
+
+    def __init__(self, path: Path, told: Tokens) -> None:
+        super().__init__()
+        steps = [_step(path.parent, step) for step in told.steps]
+        if told.weight:
+            weight = read_tensor(path, told.weight)
+            linear = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+            linear.weight.data = weight
+            steps.insert(0, linear)
+        self.steps = nn.Sequential(*steps)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        found: Tensor = self.steps(states.float())
+        return found
+
+
+def _pool(folder: Path, pooling: Step) -> Pool:
+    if pooling.kind != "Pooling":
         raise ModelLoadError(
-            f"{folder / 'config.json'} pools by {mode!r}, where one of 'cls', 'mean' and 'lasttoken' is expected."
+            f"{folder / 'modules.json'} has a {pooling.kind} right behind the transformer, where a Pooling is "
+            "expected. Choose a checkpoint whose modules begin with Transformer, Pooling."
         )
-    return pools[mode]
+    path = folder / pooling.folder / "config.json"
+    return pool_mode(read_config(path), path)
 
 
 def _step(folder: Path, step: Step) -> nn.Module:
+    if step.kind == "Normalize":
+        return _Normalize()
     path = folder / step.folder
     config = read_config(path / "config.json")
     weights = path / "model.safetensors"
@@ -114,7 +131,31 @@ def _step(folder: Path, step: Step) -> nn.Module:
         return norm
     linear = nn.Linear(int(config["in_features"]), int(config["out_features"]), bias=bool(config.get("bias", True)))
     _fill(linear, weights, "linear")
-    return nn.Sequential(linear, _activation(path, config))
+    made = nn.Sequential(linear, _activation(path, config))
+    return _Residual(made, linear, weights) if config.get("use_residual") else made
+
+
+class _Normalize(nn.Module):
+    """Vectors brought to length 1."""
+
+    def forward(self, states: Tensor) -> Tensor:
+        return nn.functional.normalize(states, dim=-1)
+
+
+class _Residual(nn.Module):
+    """A module whose input is added to what it gives, through a matrix of its own where the sizes differ."""
+
+    def __init__(self, inner: nn.Module, linear: nn.Linear, weights: Path) -> None:
+        super().__init__()
+        self.inner = inner
+        self.residual: nn.Module = nn.Identity()
+        if linear.in_features != linear.out_features:
+            self.residual = nn.Linear(linear.in_features, linear.out_features, bias=False)
+            self.residual.weight.data = read_tensor(weights, ("residual.weight",))
+
+    def forward(self, states: Tensor) -> Tensor:
+        found: Tensor = self.inner(states) + self.residual(states)
+        return found
 
 
 def _activation(path: Path, config: dict[str, Any]) -> nn.Module:

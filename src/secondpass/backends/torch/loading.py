@@ -17,7 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from secondpass.backends.network import Body
-from secondpass.backends.torch.quantised import Format, find_format, reading, require_plain
+from secondpass.backends.torch.quantised import REMEDY, Format, find_format, reading, require_plain
 from secondpass.errors import MissingExtra, ModelError, ModelLoadError, UntrainedHead
 
 if TYPE_CHECKING:
@@ -42,10 +42,20 @@ def load_classifier(path: Path, body: Body) -> Any:
 
 def load_body(path: Path, body: Body, dtype: torch.dtype) -> Any:
     """The transformer without a head, on the CPU, weights in `dtype`. Raises `ModelLoadError`."""
-    model, wrong = _load("AutoModel", path, body, dtype)
+    kind = "AutoModelForTextEncoding" if body.part == "encoder" else "AutoModel"
+    model, wrong = _load(kind, path, body, dtype)
     wrong = [name for name in wrong if not name.startswith("pooler.")]  # nothing reads it: heads read the states
     if wrong:
         raise _incomplete(path, wrong, "")
+    return model
+
+
+def load_masked(path: Path, body: Body, dtype: torch.dtype) -> Any:
+    """The architecture's masked language model, on the CPU, weights in `dtype`. Raises as `load_classifier` does."""
+    model, wrong = _load("AutoModelForMaskedLM", path, body, dtype)
+    wrong = [name for name in wrong if ".pooler." not in name]
+    if wrong:
+        raise _incomplete(path, wrong, f"{model.base_model_prefix}.")
     return model
 
 
@@ -172,7 +182,8 @@ def _load(kind: str, path: Path, body: Body, dtype: torch.dtype | str) -> tuple[
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         # What transformers raises for files that it cannot read; it has no class of its own for it.
-        raise ModelLoadError(f"{path} cannot be read by transformers: {error} Fetch it again.") from error
+        remedy = "Fetch it again." if stored is None else REMEDY
+        raise ModelLoadError(f"{path} cannot be read by transformers: {error} {remedy}") from error
     model = model.base_model if within else model
     return model, sorted({*told["missing_keys"], *(each[0] for each in told["mismatched_keys"])})
 

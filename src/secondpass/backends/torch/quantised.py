@@ -52,33 +52,36 @@ FORMATS = (
         "mxfp4",
         "MXFP4 as in gpt-oss",
         "refused",
-        instead="transformers reads it for mixtures of experts alone, and no reranker is one",
+        instead="transformers 5.23 reads it for the experts of gpt-oss alone",
     ),
-    Format("hqq", "HQQ", "refused", instead="transformers 5 has it switched off"),
-    Format(
-        "quanto", "quanto", "refused", instead="transformers 5 neither writes nor reads it, it only quantises on load"
-    ),
-    Format("nvfp4", "NVFP4 of transformers", "refused", instead="transformers 5 does not read it yet"),
+    Format("hqq", "HQQ", "refused", instead="transformers 5.23 says that it is not available yet"),
+    Format("quanto", "quanto", "refused", instead="transformers 5.23 does not write it, it only quantises on load"),
+    Format("nvfp4", "NVFP4 of transformers", "refused", instead="transformers 5.23 does not read it yet"),
     Format(
         "modelopt",
         "NVFP4 and fp8 of NVIDIA ModelOpt",
         "refused",
-        instead="transformers ignores it and would compute with the raw codes; vLLM and TensorRT-LLM read it on a GPU",
+        instead="transformers 5.23 does not know it and would take the codes for weights",
     ),
-    Format("fbgemm_fp8", "fp8 of fbgemm", "refused", instead="it needs a CUDA device, fbgemm-gpu, and was not tried"),
+    Format(
+        "fbgemm_fp8",
+        "fp8 of fbgemm",
+        "refused",
+        instead="transformers 5.23 asks for a GPU to read it, and it was not tried",
+    ),
     Format("auto-round", "AutoRound", "refused", instead="it needs the library auto-round, and was not tried"),
-    Format("bitnet", "BitNet", "refused", instead="no reranker is published in it, and it was not tried"),
+    Format("bitnet", "BitNet", "refused", instead="it was not tried"),
     Format(
         "gguf",
         "GGUF",
         "refused",
-        instead="its files hold no safetensors, from which heads are read; llama.cpp computes it",
+        instead="its files hold no safetensors, from which heads are read",
     ),
 )
 """Every format that was looked into, in the order of the page that `docs/quantised.py` writes."""
 
-_REMEDY = "Choose the same model in fp32, fp16 or bf16; precision='int8' or 'int4' makes its weights small on load."
-_PACKED = ("qweight", "weight_packed")
+REMEDY = "Choose the same model in fp32, fp16 or bf16; precision='int8' or 'int4' makes its weights small on load."
+_PACKED = ("qweight", "weight_packed", "_weight_qdata")
 _FLOATS = ("F64", "F32", "F16", "BF16")
 
 
@@ -95,11 +98,11 @@ def find_format(folder: Path, settings: Mapping[str, Any]) -> Format | None:
     found = next((each for each in FORMATS if each.method == named), None)
     if found is None:
         method = named or "a method that it does not name"
-        raise ModelLoadError(f"{folder} has weights quantised with {method}, which is not read. {_REMEDY}")
+        raise ModelLoadError(f"{folder} has weights quantised with {method}, which is not read. {REMEDY}")
     if found.weights == "refused":
         raise ModelLoadError(
             f"{folder} has weights quantised with {found.method} ({found.title}), which is not read: {found.instead}. "
-            f"{_REMEDY}"
+            f"{REMEDY}"
         )
     _require(folder, found)
     return found
@@ -126,8 +129,8 @@ def require_plain(path: Path, names: tuple[str, ...], held: Collection[str], kin
         if packed or (name in held and kind not in _FLOATS):
             raise ModelLoadError(
                 f"{path} has {packed or f'{name} in {kind}'}: the matrix that its score is read from is quantised, and "
-                "is read in full precision only. Choose a checkpoint that leaves its output matrix as it is (most "
-                "quantisers do), or the same model in fp32, fp16 or bf16."
+                "is read in full precision only. Choose a checkpoint that leaves its output matrix as it is, or the "
+                "same model in fp32, fp16 or bf16."
             )
         if name in held:
             return
@@ -148,5 +151,5 @@ def _require(folder: Path, found: Format) -> None:
         )
     raise ModelLoadError(
         f"{folder} has weights quantised with {found.method}, which {' and '.join(missing)} would read: "
-        f"pip install {found.install}. {_REMEDY}"
+        f"pip install {found.install}. {REMEDY}"
     )

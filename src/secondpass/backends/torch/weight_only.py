@@ -6,7 +6,7 @@ of checkpoints and of what the layers mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -69,6 +69,23 @@ def require_exact(body: nn.Module) -> None:
             )
 
 
+def expand(model: nn.Module, heads: Iterable[nn.Module]) -> None:
+    """Put plain fp32 weights into the linear layers of `heads`, modules in `model`, that were stored small.
+
+    What rounding took from them is gone; no more is lost. Raises `ModelLoadError` for layers that nothing here expands.
+    """
+    exact = {each for head in heads for each in head.modules()}
+    for parent, name, child in _named(model):
+        weight = _expanded(child, name) if child in exact else None
+        if weight is None:
+            continue
+        plain = nn.Linear(weight.shape[1], weight.shape[0], bias=child.bias is not None, device="meta")
+        plain.weight = nn.Parameter(weight, requires_grad=False)
+        if child.bias is not None:
+            plain.bias = nn.Parameter(child.bias.detach().float(), requires_grad=False)
+        setattr(parent, name, plain)
+
+
 def settle(model: nn.Module, dtype: torch.dtype) -> None:
     """Have layers of bitsandbytes in `model` compute in `dtype`, each row by itself and in any thread.
 
@@ -87,16 +104,39 @@ def settle(model: nn.Module, dtype: torch.dtype) -> None:
             _steady(child, dtype)
 
 
+def _expanded(layer: Any, name: str) -> Tensor | None:
+    """The weight of a layer in fp32, shape (out, in); None where it was not stored small."""
+    kind = type(layer)
+    if kind.__module__.startswith("bitsandbytes.") and kind.__name__ == "Linear8bitLt":
+        return layer.weight.data.float() * layer.weight.SCB[:, None] / 127  # type: ignore[no-any-return]
+    if kind.__module__.startswith("bitsandbytes.") and kind.__name__ == "Linear4bit":
+        codes: Any = import_module("bitsandbytes.functional")
+        return codes.dequantize_4bit(layer.weight.data, layer.weight.quant_state).float()  # type: ignore[no-any-return]
+    if hasattr(layer, "qweight"):
+        raise ModelLoadError(
+            f"The head's layer {name} is quantised as {kind.__name__}, and a head is computed in fp32 only. Choose a "
+            "checkpoint that leaves its head as it is, or the same model in fp32, fp16 or bf16."
+        )
+    if type(layer) is nn.Linear and type(layer.weight.data) is not Tensor:  # torchao's are kinds of tensors
+        return layer.weight.dequantize().float()
+    return None
+
+
 def _four_bits(linear: nn.Linear) -> nn.Module:
     small: Any = import_module("bitsandbytes.nn")  # its types are not those that it takes
     dtype = linear.weight.dtype
     made: Any = small.Linear4bit(
         linear.in_features, linear.out_features, linear.bias is not None, compute_dtype=dtype, device="meta"
     )
-    weight = linear.weight.detach()
-    made.weight = small.Params4bit(weight, requires_grad=False, quant_type="nf4", blocksize=_BLOCK, module=made).to(
-        "cpu"
+    exact = small.Params4bit(
+        linear.weight.detach(),
+        requires_grad=False,
+        quant_type="nf4",
+        blocksize=_BLOCK,
+        compress_statistics=False,  # scales in fp32, half a bit a weight, so that they are the formula's
+        module=made,
     )
+    made.weight = exact.to("cpu")  # which is when it is rounded
     made.bias = linear.bias
     _steady(made, dtype)
     return made  # type: ignore[no-any-return]
