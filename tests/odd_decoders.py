@@ -1,4 +1,4 @@
-"""Tiny checkpoints of FlagEmbedding's decoders, two of which transformers has not, the same on every machine and with every version of torch.
+"""Tiny checkpoints of FlagEmbedding's decoders, the same on every machine and with every version of torch.
 
 Weights come from numpy's generator and the tokenizer's vocabulary is written down, so that goldens made by the authors'
 code in another environment belong to these very files; `digest` proves it. Needs numpy, safetensors and transformers;

@@ -173,3 +173,23 @@ def test_the_adapters_task_says_whether_it_brings_a_head(tmp_path: Path, task: s
 def test_an_adapter_without_its_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match=r"adapter_config\.json"):
         decoders.network(QWEN, None, (3, 5), adapter=tmp_path)
+
+
+def test_what_a_caller_asks_of_compression_is_made_whole() -> None:
+    assert decoders.compression(None, None) is None
+    assert decoders.compression(2, None) == Compression(2, (24, 40))
+    assert decoders.compression(4, [8, 16]) == Compression(4, (8, 16))
+    with pytest.raises(InputError, match=r"compress_layers=\(8,\) was given without compress_ratio"):
+        decoders.compression(None, [8])
+
+
+@pytest.mark.parametrize("layer", [-1, 0, 42])
+def test_a_layer_that_is_not_there_shortens_nothing_and_is_refused(layer: int) -> None:
+    decoders.require_layers(LIGHT, Compression(2, (1, 41)))
+    with pytest.raises(InputError, match=rf"names layer {layer}, .* layers 1 to 41"):
+        decoders.require_layers(LIGHT, Compression(2, (24, layer)))
+
+
+def test_what_was_not_compared_with_its_authors_code_says_so() -> None:
+    assert "not run" in decoders.unverified(NEMOTRON)
+    assert decoders.unverified(QWEN) == ""

@@ -11,7 +11,7 @@ import pytest
 
 from secondpass.backends.network import Body, Network
 from secondpass.errors import ModelLoadError
-from secondpass.models.encoders import body, unverified
+from secondpass.models.encoders import body, kind, unverified
 from tests import layouts
 from tests.checkpoints import write_checkpoint
 
@@ -88,6 +88,19 @@ def test_a_setting_of_new_that_is_not_known_is_refused_by_name(change: dict[str,
 def test_a_setting_of_jina_bert_that_is_not_known_is_refused_by_name(change: dict[str, Any]) -> None:
     with pytest.raises(ModelLoadError, match=next(iter(change))):
         body({**layouts.JINA_BERT, **change})
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (layouts.FLASH, "xlm-roberta"),
+        (layouts.NEW, "gte"),
+        (layouts.JINA_BERT, "jina_bert"),
+        ({"model_type": "bert"}, "bert"),
+    ],
+)
+def test_the_architecture_that_is_built_has_its_name(config: dict[str, Any], name: str) -> None:
+    assert kind(config) == name
 
 
 def test_what_was_not_compared_with_its_authors_code_says_so() -> None:

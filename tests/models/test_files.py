@@ -1,12 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,11 +11,9 @@ from secondpass.backends.choose import Format
 from secondpass.errors import InputError, ModelLoadError, UnknownModel
 from secondpass.models.files import digest, is_local, pull, resolve, takes_scales_per_batch
 from secondpass.models.variants import MARKER
+from tests.local_hub import COMMIT, DYNAMIC, HUB_ID, Hub, run, serving
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 OLDER = "fedcba9876543210fedcba9876543210fedcba98"
-DYNAMIC = b"\x08\x09 DynamicQuantizeLinear \x00"
-HUB_ID = "someone/reranker"
 INDEX = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors", "c": "model-2.safetensors"}}
 READABLE: tuple[tuple[Format, ...], ...] = (("onnx", "safetensors"), ("onnx",), ("safetensors",))
 
@@ -358,54 +351,6 @@ def test_a_digest_follows_the_content_at_both_ends_and_the_weights_beside(tmp_pa
     assert len(found) == 6
 
 
-class Hub(BaseHTTPRequestHandler):
-    """What the hub answers for one model: its commit, its list of files, and the files."""
-
-    files: ClassVar[dict[str, bytes]] = {
-        "config.json": b"{}",
-        "tokenizer.json": b"{}",
-        "modeling.py": b"raise SystemExit",
-        "pytorch_model.bin": b"pickled",
-        "onnx/model.onnx": b"graph",
-        "onnx/model.onnx_data": b"weights",
-        "onnx/model_quantized.onnx": DYNAMIC,
-    }
-    asked: ClassVar[list[str]] = []
-
-    def do_HEAD(self) -> None:
-        self.answer(body=False)
-
-    def do_GET(self) -> None:
-        self.answer(body=True)
-
-    def answer(self, *, body: bool) -> None:
-        path = self.path.partition("?")[0]
-        prefix = f"/{HUB_ID}/resolve/"
-        if path.startswith(prefix):
-            file = path.removeprefix(prefix).partition("/")[2]
-            self.asked.append(file)
-            self.send(self.files[file], body, {"ETag": f'"{file.replace("/", "-")}"', "X-Repo-Commit": COMMIT})
-        elif path.startswith(f"/api/models/{HUB_ID}/tree/"):
-            tree = [{"type": "file", "path": name, "size": len(text), "oid": "0"} for name, text in self.files.items()]
-            self.send(json.dumps(tree).encode(), body, {})
-        elif path.startswith(f"/api/models/{HUB_ID}"):
-            siblings = [{"rfilename": file} for file in self.files]
-            self.send(json.dumps({"id": HUB_ID, "sha": COMMIT, "siblings": siblings}).encode(), body, {})
-        else:
-            self.send(b"{}", body, {"X-Error-Code": "RepoNotFound"}, status=404)
-
-    def send(self, content: bytes, body: bool, headers: dict[str, str], status: int = 200) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if body:
-            self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name that the base class gives it
-        """Say nothing."""
-
-
 class ShardedHub(Hub):
     """The same for a model whose weights were never exported."""
 
@@ -423,26 +368,8 @@ class ShardedHub(Hub):
 
 @pytest.fixture
 def hub(request: pytest.FixtureRequest) -> Iterator[str]:
-    Hub.asked.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), getattr(request, "param", Hub)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-
-
-def run(code: str, endpoint: str, home: Path) -> subprocess.CompletedProcess[str]:
-    """Run `code` in a process of its own, because the hub's client reads its settings once."""
-    settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
-    settings |= {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    script = f"from secondpass.models.files import pull, resolve\nfrom secondpass.errors import UnknownModel\n{code}"
-    return subprocess.run(
-        [sys.executable, "-c", script],
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    with serving(getattr(request, "param", Hub)) as address:
+        yield address
 
 
 def test_pull_fetches_one_graph_and_the_json_files_and_nothing_else(hub: str, tmp_path: Path) -> None:

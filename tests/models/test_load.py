@@ -4,7 +4,7 @@ import json
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -19,12 +19,13 @@ from secondpass.errors import (
     UntrainedHead,
     UnverifiedWarning,
 )
-from secondpass.models.load import load_scorer
+from secondpass.models.load import load_scorer, pull
 from secondpass.models.pair import PairModel
 from secondpass.models.prompt import PromptModel
 from secondpass.text.encode import Limits
-from tests import checkpoints
-from tests.decoders import write_decoder
+from tests import checkpoints, odd_decoders
+from tests.decoders import qwen, write_decoder
+from tests.local_hub import COMMIT, HUB_ID, Hub, run, serving
 
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
@@ -71,7 +72,7 @@ def test_a_decoder_is_asked_with_the_recipe_that_is_named(decoder: Path) -> None
     model = load_scorer(decoder, recipe="qwen3-reranker")
     assert isinstance(model, PromptModel)
     assert model.capabilities.name == "torch"
-    assert "decoders are computed by torch" in model.capabilities.reason
+    assert "computed by torch" in model.capabilities.reason
     assert "qwen3-reranker" in model.declared.version
     assert np.ptp(logits(model)) > 0.01
     model.close()
@@ -81,6 +82,8 @@ def test_a_decoder_is_asked_with_the_catalogues_recipe(decoder: Path, tmp_path: 
     cache = as_hub(decoder, tmp_path, "Qwen/Qwen3-Reranker-0.6B")
     listed = load_scorer("Qwen/Qwen3-Reranker-0.6B", cache_dir=cache)
     named = load_scorer(decoder, recipe="qwen3-reranker")
+    assert isinstance(listed, PromptModel)
+    assert isinstance(named, PromptModel)
     assert listed.declared.instructions == "slot"
     np.testing.assert_array_equal(logits(listed), logits(named))
     listed.close()
@@ -191,6 +194,26 @@ def test_a_chain_whose_onnx_file_is_the_transformers_alone_is_computed_by_torch(
         load_scorer(folder, backend="onnxruntime")
 
 
+def test_it_says_why_the_onnx_file_was_not_taken(chain: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(chain, tmp_path / "chain"))
+    headless = checkpoints.write_weigher(tmp_path / "other", checkpoints.byte_pairs(), output="last_hidden_state")
+    shutil.copytree(headless / "onnx", folder / "onnx")
+    with secondpass.load(folder) as reranker:
+        assert reranker.capabilities is not None
+        assert "model.safetensors, because model.onnx lacks the head" in reranker.capabilities.reason
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelLoadError, match="which its ONNX graph lacks"):
+        secondpass.load(folder)
+
+
+def test_a_damaged_onnx_file_is_an_error_though_there_are_other_weights(chain: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(chain, tmp_path / "chain"))
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "model.onnx").write_bytes(b"cut off")
+    with pytest.raises(ModelLoadError, match=r"model\.onnx"):
+        secondpass.load(folder)
+
+
 def test_a_chain_whose_onnx_file_has_the_whole_of_it_is_computed_from_it(chain: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(chain, tmp_path / "chain"))
     whole = checkpoints.write_weigher(tmp_path / "other", checkpoints.byte_pairs())
@@ -241,7 +264,7 @@ def test_the_scores_scale_is_the_one_that_the_files_name(
     folder = Path(shutil.copytree(encoder, tmp_path / "scaled"))
     published = {} if named is None else {"activation_fn": named}
     (folder / "config_sentence_transformers.json").write_text(json.dumps(published), encoding="utf-8")
-    model = load_scorer(folder)
+    model = checkpoints.load_pair(folder)
     raw = logits(model)
     model.close()
     with secondpass.load(folder) as reranker:
@@ -288,6 +311,7 @@ def test_an_adapter_is_merged_into_its_base(tmp_path: Path) -> None:
                 torch.nn.init.normal_(parameter, 0.0, 0.25)
         tuned.save_pretrained(tmp_path / "adapter")
     found = load_scorer(tmp_path / "adapter", recipe="rankllama")
+    assert isinstance(found, PromptModel)
     readings = found.read(QUERY, None, Limits())(DOCUMENTS)
     rows = [piece.inputs for reading in readings for piece in reading.pieces]
     got = found.logits([piece for reading in readings for piece in reading.pieces])
@@ -305,6 +329,135 @@ def test_a_recipe_and_a_cutoff_are_refused_where_they_mean_nothing(encoder: Path
         load_scorer(encoder, cutoff=8)
     with pytest.raises(InputError, match="'mine'"):
         load_scorer(encoder, recipe="mine")
+
+
+def test_documents_are_shortened_inside_the_model_that_was_trained_so(tmp_path: Path) -> None:
+    folder = odd_decoders.write(tmp_path, "cost_wise_gemma")
+    asked: dict[str, Any] = {"recipe": "bge-gemma2-lightweight", "cutoff_layers": 5, "device": "cpu"}
+    versions, found = [], []
+    ways: list[dict[str, Any]] = [{}, {"compress_ratio": 1, "compress_layers": (2,)}]
+    for more in (*ways, {"compress_ratio": 2, "compress_layers": (2, 4)}):
+        with secondpass.load(folder, **asked, **more) as reranker:
+            versions.append(reranker.declared.version)
+            found.append(reranker.predict([(QUERY, document) for document in DOCUMENTS]))
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    assert np.abs(found[0] - found[2])[1] > 1e-3
+    assert versions[0] == versions[1] != versions[2]
+    assert "layers=5 compressed=2@2,4" in versions[2]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"compress_ratio": 3, "compress_layers": (2,)}, "compress_ratio of 3"),
+        ({"compress_layers": (2,)}, "without compress_ratio"),
+        ({"compress_ratio": 2}, "names layer 24, and this model"),
+    ],
+)
+def test_compression_that_cannot_be_is_refused(tmp_path: Path, asked: dict[str, Any], told: str) -> None:
+    folder = odd_decoders.write(tmp_path, "cost_wise_gemma")
+    with pytest.raises(InputError, match=told):
+        secondpass.load(folder, recipe="bge-gemma2-lightweight", **asked)
+
+
+def test_compression_is_refused_where_it_was_not_trained(encoder: Path, decoder: Path) -> None:
+    with pytest.raises(InputError, match="compress_ratio=2"):
+        secondpass.load(encoder, compress_ratio=2)
+    with pytest.raises(InputError, match=r"compress_ratio=2 .* Qwen3ForCausalLM was not trained"):
+        secondpass.load(decoder, recipe="qwen3-reranker", compress_ratio=2)
+    with pytest.raises(InputError, match="is for decoders"):
+        secondpass.load("bm25", compress_ratio=2)
+    with pytest.raises(InputError, match="is for decoders"):
+        secondpass.load("bm25", compress_layers=(24,))
+
+
+def test_weights_that_were_made_small_are_another_version(encoder: Path, decoder: Path) -> None:
+    for folder, recipe in ((encoder, None), (decoder, "qwen3-reranker")):
+        versions = set()
+        for precision in ("fp32", "int8"):
+            model = load_scorer(folder, backend="torch", device="cpu", precision=precision, recipe=recipe)
+            versions.add(model.declared.version.rpartition(" ")[2])
+            model.close()
+        assert versions == {"fp32", "int8-weights-fp32"}
+
+
+def test_another_cutoff_is_another_version(tmp_path: Path) -> None:
+    folder = odd_decoders.write(tmp_path, "minicpm")
+    versions = set()
+    for cutoff in (3, 5):
+        model = load_scorer(folder, recipe="bge-minicpm-layerwise", cutoff=cutoff, device="cpu")
+        versions.add(model.declared.version)
+        model.close()
+    assert len(versions) == 2
+
+
+def test_a_decoder_that_was_only_restated_is_called_unverified(tmp_path: Path) -> None:
+    folder = write_decoder(tmp_path, "llama", labels=1)
+    path = folder / "config.json"
+    told = {"model_type": "llama_bidirec", "architectures": ["LlamaBidirectionalForSequenceClassification"]}
+    described = {**json.loads(path.read_text(encoding="utf-8")), **told, "pooling": "avg"}
+    path.write_text(json.dumps(described), encoding="utf-8")
+    tokenizer = folder / "tokenizer.json"
+    renamed = tokenizer.read_text(encoding="utf-8").replace('"<s>"', '"<|begin_of_text|>"')
+    tokenizer.write_text(renamed, encoding="utf-8")
+    with pytest.warns(UnverifiedWarning, match="authors' code was not run"):
+        secondpass.load(folder, recipe="nemotron", device="cpu").close()
+
+
+class DecoderHub(Hub):
+    """A decoder with an ONNX file beside its weights."""
+
+    files: ClassVar[dict[str, bytes]] = {
+        "config.json": json.dumps({"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"}).encode(),
+        "tokenizer.json": qwen().to_str().encode(),
+        "model.safetensors": b"weights",
+        "onnx/model.onnx": b"graph",
+    }
+
+
+class HeadlessHub(Hub):
+    """A chain of modules, of which an ONNX file has the transformer alone; filled in by the test."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+
+
+PULL = "from secondpass.models.load import pull; print(pull({name!r}{more}).folder.name)"
+
+
+def test_pull_fetches_what_load_would_read_of_a_decoder(tmp_path: Path) -> None:
+    with serving(DecoderHub) as address:
+        done = run(PULL.format(name=HUB_ID, more=", recipe='qwen3-reranker'"), address, tmp_path)
+        asked = set(DecoderHub.asked)
+        refused = run(PULL.format(name=HUB_ID, more=""), address, tmp_path)
+    assert done.stdout.split() == [COMMIT], done.stderr
+    assert asked == {"config.json", "tokenizer.json", "model.safetensors"}
+    assert "Pass recipe=" in refused.stderr
+
+
+def test_pull_fetches_the_weights_that_have_the_head(tmp_path: Path) -> None:
+    folder = checkpoints.write_weigher(tmp_path / "chain", checkpoints.word_piece(), output="last_hidden_state")
+    described: dict[str, Any] = {"modules.json": modules("Transformer", "Pooling", "Dense")}
+    described["1_Pooling/config.json"] = {"pooling_mode": "cls"}
+    described["2_Dense/config.json"] = {"module_output_name": "scores"}
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    HeadlessHub.files |= files | {name: json.dumps(content).encode() for name, content in described.items()}
+    HeadlessHub.files |= {"model.safetensors": b"weights", "2_Dense/model.safetensors": b"weights"}
+    with serving(HeadlessHub) as address:
+        done = run(PULL.format(name=HUB_ID, more=""), address, tmp_path)
+    assert done.stdout.split() == [COMMIT], done.stderr
+    assert {"onnx/model.onnx", "model.safetensors"} <= set(HeadlessHub.asked)
+
+
+def modules(*kinds: str) -> list[dict[str, str]]:
+    return [
+        {"type": f"sentence_transformers.models.{kind}", "path": f"{place}_{kind}" if place else ""}
+        for place, kind in enumerate(kinds)
+    ]
+
+
+def test_pull_refuses_what_load_would_refuse() -> None:
+    with pytest.raises(ModelLoadError, match=r"jina-reranker-m0 cannot be loaded"):
+        pull("jinaai/jina-reranker-m0")
 
 
 def test_the_formats_that_are_read_are_those_of_the_backend(encoder: Path) -> None:

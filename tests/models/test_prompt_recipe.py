@@ -14,11 +14,15 @@ FIELDS = re.compile(r"\{(\w+)\}")
 
 
 @pytest.mark.parametrize("recipe", read_recipes().values(), ids=list(read_recipes()))
-def test_every_recipe_asks_about_one_query_and_one_document(recipe: PromptRecipe) -> None:
+def test_every_recipe_asks_about_one_query_and_one_document_or_two(recipe: PromptRecipe) -> None:
     prompts = [prompt for prompt in (recipe.plain, recipe.instructed) if prompt]
     assert prompts
     for prompt in prompts:
-        wanted = {"query", "document"} | ({"instruction"} if prompt is recipe.instructed else set())
+        wanted = (
+            {"query", "document"}
+            | ({"other"} if recipe.compares else set())
+            | ({"instruction"} if prompt is recipe.instructed else set())
+        )
         assert sorted(FIELDS.findall("".join(prompt))) == sorted(wanted)
     assert recipe.plain or recipe.instruction  # else a question without an instruction could not be asked
     assert not recipe.false or recipe.true
@@ -48,6 +52,11 @@ def test_prompts_end_as_their_authors_end_them() -> None:
         "bge-gemma2-lightweight": "an answer to query A.",
         "nemotron": " \n \n passage:{document}",
         "rankllama": "query:  {query} document:  {document}",
+        "monot5": "Query: {query} Document: {document} Relevant:</s>",
+        "mt5": "Query: {query} Document: {document} Relevant:</s>",
+        "duot5": "Query: {query} Document0: {document} Document1: {other} Relevant:</s>",
+        "rankt5": "Query: {query} Document: {document}</s>",
+        "rankt5-encoder": "{query}</s>{document}</s>",
     }
     assert set(ends) == set(read_recipes())
     for name, end in ends.items():

@@ -9,7 +9,7 @@ import pytest
 from secondpass.errors import ModelLoadError
 from secondpass.models.recipe import head_modules, read_recipe
 from secondpass.models.scorer import Activation
-from tests import checkpoints
+from tests import checkpoints, layouts
 
 IDENTITY = "torch.nn.modules.linear.Identity"
 SIGMOID = "torch.nn.modules.activation.Sigmoid"
@@ -65,6 +65,8 @@ def test_an_activation_that_is_not_known_is_refused_by_name(folder: Path) -> Non
         ({"model_type": "bert", "max_position_embeddings": 512}, {"model_max_length": 256}, {}, 256),
         ({"model_type": "bert", "max_position_embeddings": 512}, {}, {"max_seq_length": 128}, 128),
         ({"model_type": "deberta-v2"}, {}, {}, None),
+        ({**layouts.FLASH, "max_position_embeddings": 1026, "pad_token_id": 1}, {}, {}, 1024),
+        ({"model_type": "qwen3_5", "text_config": {"max_position_embeddings": 4096}}, {}, {}, 4096),
     ],
 )
 def test_the_longest_input_is_what_every_file_allows(

@@ -70,3 +70,11 @@ def test_the_shape_is_kept_and_float64_is_taken() -> None:
     for activation in ACTIVATIONS:
         assert activate(logits, activation).shape == (2, 2)
         assert activate(logits, activation).dtype == np.float32
+
+
+def test_sums_of_some_tens_are_told_apart_by_their_scores_once_divided_by_their_scale() -> None:
+    logits = np.array([28.0, 30.0, 31.5], np.float32)
+    assert len(set(bounded(logits, "identity").tolist())) == 1
+    scaled = bounded(logits, "identity", 32.0)
+    assert (np.diff(scaled) > 0.005).all()
+    np.testing.assert_array_equal(bounded(logits, "ratio", 32.0), bounded(logits, "ratio"))

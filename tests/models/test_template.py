@@ -10,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer, processors
 
 from secondpass.errors import ModelLoadError
-from secondpass.models.template import PairTemplate, read_template
+from secondpass.models.template import PairTemplate, read_single, read_template
 from tests import checkpoints
 
 CLS, SEP = ("[CLS]", 2), ("[SEP]", 3)
@@ -90,3 +90,29 @@ def test_a_template_with_the_document_first_is_refused() -> None:
     )
     with pytest.raises(ModelLoadError, match=r"\['B', 'A'\]"):
         read_template(parsed(checkpoints.word_piece(), swapped))
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "processor"),
+    [
+        (checkpoints.word_piece(), None),
+        (checkpoints.word_piece(), processors.BertProcessing(SEP, CLS)),
+        (checkpoints.word_piece(), processors.RobertaProcessing(SEP, CLS)),
+        (checkpoints.byte_pairs(), None),
+        (checkpoints.unigram_xlm(), None),
+    ],
+    ids=["template", "bert", "roberta", "byte pairs", "xlm-r"],
+)
+def test_a_text_by_itself_stands_between_the_tokenizer_s_own_special_tokens(
+    tokenizer: Tokenizer, processor: Any
+) -> None:
+    before, after = read_single(parsed(tokenizer, processor))
+    whole = tokenizer.encode("a river")
+    bare = tokenizer.encode("a river", add_special_tokens=False)
+    assert whole.ids == [*before, *bare.ids, *after]
+
+
+def test_a_tokenizer_that_adds_nothing_puts_nothing_around_a_text() -> None:
+    tokenizer = checkpoints.byte_pairs()
+    tokenizer.post_processor = processors.ByteLevel()
+    assert read_single(parsed(tokenizer)) == ((), ())

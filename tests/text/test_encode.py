@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 from secondpass.errors import InputError, ModelLoadError
 from secondpass.text.encode import Aggregate, Limits, Policy, TextEncoder, aggregate, clean, cut, reference_cut
-from tests import checkpoints
+from tests import checkpoints, seq2seq
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))  # lone surrogates and unassigned characters too
 WORDS = ["the", "wing", "of", "a", "slip", "##stream", "flow", "##s", "past", ",", ".", "12", "##3"]
@@ -353,12 +354,46 @@ def test_a_limit_of_the_query_needs_the_reference_truncation() -> None:
         Limits(truncation="reference", max_query_tokens=2)
 
 
-def test_the_name_of_a_special_token_can_be_read_as_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (checkpoints.byte_pairs, "[SEP]"),
+        (checkpoints.unigram_deberta, "[SEP]"),
+        (checkpoints.unigram_xlm, "</s>"),  # Unigram has it among its pieces, and would find it by itself
+        (seq2seq.pieces, "</s>"),
+        (seq2seq.pieces, seq2seq.ANSWER),
+    ],
+)
+def test_the_name_of_a_special_token_can_be_read_as_text(
+    tmp_path: Path, made: Callable[[], Tokenizer], name: str
+) -> None:
     path = tmp_path / "tokenizer.json"
-    checkpoints.byte_pairs().save(str(path))
+    made().save(str(path))
     as_token, as_text = (TextEncoder.from_file(path, special_text=special) for special in (True, False))
-    sep = as_token.special_tokens()["[SEP]"]
-    assert as_token.ids(["a [SEP] b"])[0].count(sep) == 1
-    assert sep not in as_text.ids(["a [SEP] b"])[0]
-    assert as_text.ids(["a b"]) == as_token.ids(["a b"])
+    id_ = as_token.special_tokens()[name]
+    assert as_token.ids([f"a {name} b"])[0].count(id_) == 1
+    assert id_ not in as_text.ids([f"a {name} b {name}"])[0]
+    assert as_text.ids(["a b", "東京 of the sea!"]) == as_token.ids(["a b", "東京 of the sea!"])
     assert as_text.special_tokens() == as_token.special_tokens()
+    assert as_text.special(name) == id_
+
+
+@pytest.mark.parametrize("folder", ["t5", "xlm-r"])
+def test_reading_special_tokens_as_text_changes_no_other_text(shared: Path, tmp_path: Path, folder: str) -> None:
+    path = tmp_path / "tokenizer.json"
+    stored_tokenizer(shared / "tokenizers" / folder).save(str(path))
+    as_token, as_text = (TextEncoder.from_file(path, special_text=special) for special in (True, False))
+    texts = ["the river runs to the sea", " Zürich,  São Paulo; 東京 ½ 🐼\n", "a<b>c </ s>", ""]
+    assert as_text.ids(texts) == as_token.ids(texts)
+    specials = as_token.special_tokens()
+    assert not {specials["</s>"], specials["<pad>"]} & set(as_text.ids(["a </s> b <pad>"])[0])
+
+
+def test_the_beginning_of_a_text_is_what_its_first_tokens_say() -> None:
+    encoder = TextEncoder(checkpoints.byte_pairs())
+    text = "the river rises in the mountains"
+    ids = encoder.ids([text])[0]
+    assert encoder.beginning(text, len(ids)) == text
+    short = encoder.beginning(text, 5)
+    assert text.startswith(short)
+    assert encoder.ids([short])[0] == ids[:5]

@@ -32,7 +32,7 @@ FAMILIES: Mapping[str, str] = {
 }
 """Every family, and what a model of it does."""
 
-LOADED = frozenset({"embedded", "lexical", "pair", "prompt"})
+LOADED = frozenset({"bi-encoder", "embedded", "late", "lexical", "listwise", "pair", "prompt", "seq2seq", "sparse"})
 """The families that this version can load."""
 
 # What the licences that forbid commercial use begin with.

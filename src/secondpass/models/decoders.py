@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,17 @@ CUTOFF = 28
 
 RATIOS = (1, 2, 4, 8)
 """How many tokens of a document the authors of `cost_wise_gemma` made into one."""
+
+LAYERS = (24, 40)
+"""The layers before which the card of `cost_wise_gemma` has documents shortened."""
+
+UNVERIFIED: Mapping[str, str] = {
+    "LlamaBidirectionalForSequenceClassification": (
+        "The Llama whose tokens all see each other is built after what is published of it; its authors' code was not "
+        "run beside it"
+    ),
+}
+"""Of the architectures that are read here, those whose logits were not compared with their authors' code."""
 
 _OUTPUTS = ("lm_head.weight", "language_model.lm_head.weight")
 _INPUTS = (
@@ -55,7 +66,7 @@ def network(
     Raises `InputError` where the checkpoint has no such cutoff or compression, `UntrainedHead` where it has no head and
     no rows are given, `ModelLoadError` for settings that no checkpoint is known to have.
     """
-    architecture = next(iter(config.get("architectures") or ()), "")
+    architecture = _architecture(config)
     if compression is not None:
         _require_compression(architecture, compression)
     if architecture in _LAYERWISE:
@@ -78,6 +89,38 @@ def network(
             "score. Choose a checkpoint that was trained to rank: `secondpass models` lists some."
         )
     return Network(body, _language_head(config, inner, rows), adapter)
+
+
+def compression(ratio: int | None, layers: Sequence[int] | None) -> Compression | None:
+    """What a caller asked for; None where nothing was, the card's `LAYERS` where a ratio alone was.
+
+    Raises `InputError` for layers without a ratio.
+    """
+    if ratio is None:
+        if layers is None:
+            return None
+        raise InputError(f"compress_layers={tuple(layers)} was given without compress_ratio: add it.")
+    return Compression(ratio, LAYERS if layers is None else tuple(layers))
+
+
+def require_layers(config: Mapping[str, Any], asked: Compression) -> None:
+    """Raise `InputError` for a layer that the model has not; the authors' code leaves it out without a word."""
+    last = int(config.get("num_hidden_layers", 0)) - 1
+    wrong = [layer for layer in asked.layers if not 1 <= layer <= last]
+    if wrong:
+        raise InputError(
+            f"compress_layers={asked.layers} names layer {wrong[0]}, and this model can shorten documents before its "
+            f"layers 1 to {last}. Leave it out."
+        )
+
+
+def unverified(config: Mapping[str, Any]) -> str:
+    """Why the logits may differ from those of the authors' code, in a sentence; "" where they were compared."""
+    return UNVERIFIED.get(_architecture(config), "")
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    return str(next(iter(config.get("architectures") or ()), ""))
 
 
 def _body(config: Mapping[str, Any]) -> tuple[Body, Mapping[str, Any]]:
@@ -172,9 +215,12 @@ def _cutoff(asked: int | None, there: range) -> int:
 
 def _require_compression(architecture: str, asked: Compression) -> None:
     if architecture != "CostWiseGemmaForCausalLM":
-        raise InputError(f"{architecture or 'This model'} was not trained with compression. Leave it out.")
+        raise InputError(
+            f"compress_ratio={asked.ratio} was given, and {architecture or 'this model'} was not trained with "
+            "compression. Leave it out."
+        )
     if asked.ratio not in RATIOS:
-        raise InputError(f"A compression ratio of {asked.ratio} was given; it is one of {', '.join(map(str, RATIOS))}.")
+        raise InputError(f"A compress_ratio of {asked.ratio} was given; it is one of {', '.join(map(str, RATIOS))}.")
 
 
 _LAYERWISE: Mapping[str, Callable[[Mapping[str, Any], int | None], Network]] = {

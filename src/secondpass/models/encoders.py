@@ -22,6 +22,7 @@ UNVERIFIED: Mapping[str, str] = {
 }
 """Of the configuration classes that are read here, those whose logits were not compared with their authors' code."""
 
+_KINDS: Mapping[str, str] = {"JinaBertConfig": "jina_bert", "NewConfig": "gte", "XLMRobertaFlashConfig": "xlm-roberta"}
 _REMOTE = ("AutoConfig", "AutoModelForSequenceClassification", "AutoModel")  # what a classifier is made of
 
 
@@ -50,6 +51,11 @@ def remote_class(config: Config) -> str:
     return str(path).rpartition(".")[2] or _NAMED.get(config.get("model_type", ""), "")
 
 
+def kind(config: Config) -> str:
+    """The model_type of what is built, which a class of the checkpoint's own hides; else that of config.json."""
+    return _KINDS.get(remote_class(config)) or str(config.get("model_type", ""))
+
+
 def unverified(config: Config) -> str:
     """Why the logits may differ from those of the authors' code, in a sentence; "" where they were compared."""
     return UNVERIFIED.get(remote_class(config), "")
@@ -62,7 +68,7 @@ def _flash_roberta(_config: Config) -> Body:
     """
     layer = r"(roberta\.encoder\.)layers(\.\d+\.)"
     return Body(
-        settings={"model_type": "xlm-roberta"},
+        settings={"model_type": _KINDS["XLMRobertaFlashConfig"]},
         renames=(
             Rename(r"roberta\.emb_ln\.(.*)", (r"roberta.embeddings.LayerNorm.\1",)),
             Rename(
@@ -90,7 +96,7 @@ def _new_gte(config: Config) -> Body:
                 f"config.json says {field}={config[field]!r}, and of the architecture 'new' only {known!r} is known. "
                 "Choose another model, or a version of it that transformers has."
             )
-    return Body(settings={"model_type": "gte", "rope_parameters": _rope(config), "rope_scaling": None})
+    return Body(settings={"model_type": _KINDS["NewConfig"], "rope_parameters": _rope(config), "rope_scaling": None})
 
 
 def _rope(config: Config) -> dict[str, Any]:
@@ -118,7 +124,7 @@ def _jina_bert(config: Config) -> Body:
                 f"config.json says {field}={config[field]!r}, and of JinaBERT only {' and '.join(map(repr, known))} is "
                 "known. Choose another model."
             )
-    return Body(settings={"model_type": "jina_bert"})
+    return Body(settings={"model_type": _KINDS["JinaBertConfig"]})
 
 
 _GTE_KNOWN: Config = {

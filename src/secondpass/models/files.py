@@ -21,6 +21,7 @@ from secondpass.errors import ModelLoadError, UnknownModel
 from secondpass.models.catalog import built_in
 from secondpass.models.hub import Repository, hint, offline
 from secondpass.models.variants import (
+    IR,
     MARKER,
     SAFETENSORS,
     STATIC,
@@ -42,11 +43,12 @@ CONFIG_FILES = (
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
     "adapter_config.json",
+    "artifact.metadata",
     MARKER,
 )
 MODULE_FILES = tuple(
     f"*_{kind}/{file}"
-    for kind in ("Pooling", "Dense", "LayerNorm", "LogitScore")
+    for kind in ("Pooling", "Dense", "LayerNorm", "LogitScore", "MultiVectorMask", "SpladePooling")
     for file in ("config.json", "model.safetensors")
 )
 """What sentence-transformers keeps of the modules behind a transformer, in a folder each."""
@@ -57,6 +59,7 @@ ADAPTER = ("adapter_config.json", "adapter_model.safetensors")
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".h5", ".msgpack")
 _DYNAMIC = b"DynamicQuantizeLinear"  # the operator that takes an activation's scale from the batch at hand
 _INDEX = ".index.json"
+_BIN = ".bin"  # OpenVINO's weights
 _EDGE = 1024 * 1024  # bytes at either end of a graph that its digest reads
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -133,12 +136,21 @@ def resolve(
     return _find(name, _Wanted(precision, accept, tuple(readable), revision, cache_dir))
 
 
-def pull(name: Name, *, precision: str = "auto", revision: str | None = None, cache_dir: Path | None = None) -> Pulled:
+def pull(
+    name: Name,
+    *,
+    precision: str = "auto",
+    revision: str | None = None,
+    cache_dir: Path | None = None,
+    accept: Accept | None = None,
+    readable: Sequence[Format] | None = None,
+) -> Pulled:
     """Fetch a hub model ahead of its use, or bring it up to date; a local folder is only checked and measured.
 
-    Fetches what backend "auto" would read. Raises as `resolve` does.
+    `accept` and `readable` as for `resolve`; without them, what backend "auto" would read of a cross-encoder. Raises as
+    `resolve` does.
     """
-    wanted = _Wanted(precision, None, formats("auto"), revision, cache_dir)
+    wanted = _Wanted(precision, accept, formats("auto") if readable is None else tuple(readable), revision, cache_dir)
     if is_local(name):
         checkpoint = _local(name, wanted)
     else:
@@ -169,6 +181,11 @@ def digest(graph: Path, *others: Path) -> str:
             file.seek(max(0, size - _EDGE))
             found.update(file.read(_EDGE))
     return f"sha256-{found.hexdigest()[:16]}"
+
+
+def weight_paths(graph: Path) -> list[Path]:
+    """The files of a graph, or of an index, and of the weights beside it."""
+    return [graph, *_external(graph)]
 
 
 def takes_scales_per_batch(graph: Path) -> bool:
@@ -334,10 +351,12 @@ def _files(folder: Path) -> list[str]:
 
 
 def _external(graph: Path) -> list[Path]:
-    """The files in which a graph of more than 2 GB keeps its weights: model.onnx_data, model.onnx.data; or an index's.
+    """The files in which a graph of more than 2 GB, or of OpenVINO's format, keeps its weights; or those of an index.
 
     Those that an index names need not be there. Raises `ModelLoadError` for an index that cannot be read.
     """
+    if graph.suffix == IR.suffix:
+        return [graph.with_suffix(_BIN)]
     if not graph.name.endswith(_INDEX):
         return sorted(graph.parent.glob(f"{graph.name}?data*"))
     try:
@@ -379,5 +398,7 @@ def _fetch(hub_id: str, wanted: _Wanted) -> Checkpoint:
     folder = repository.download((*CONFIG_FILES, choice.file, f"{choice.file}?data*"))
     if choice.file.endswith(_INDEX):
         folder = repository.download([path.name for path in _external(folder / choice.file)])
+    if choice.file == str(IR):
+        folder = repository.download([str(IR.with_suffix(_BIN))])
     graph = folder / choice.file
     return Checkpoint(hub_id, folder, graph, choice.precision, _inspected(graph, choice, static), folder.name)

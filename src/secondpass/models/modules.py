@@ -24,6 +24,9 @@ _STEPS: Mapping[str, Literal["Pooling", "Dense", "LayerNorm"]] = {
 _POOLED = (None, "sentence_embedding")  # what a Dense of a chain reads: the state that was pooled
 _SIZES = ("padding", "truncation", "max_length", "return_tensors")  # settings of the tokenizer among the template's
 
+BY_VECTORS = "To rank by its vectors all the same, pass recipe='cosine', or recipe='maxsim' to compare token by token."
+"""What helps where a checkpoint makes vectors of texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chat:
@@ -142,5 +145,5 @@ def _steps(folder: Path, kinds: Sequence[str], paths: Sequence[str]) -> tuple[St
 def _no_head(folder: Path, kinds: Sequence[str]) -> UntrainedHead:
     return UntrainedHead(
         f"{folder} has the modules {', '.join(kinds)}: it makes vectors of texts and has no trained head to score a "
-        "pair with. Use a cross-encoder, such as cross-encoder/ms-marco-MiniLM-L6-v2."
+        f"pair with. Use a cross-encoder, such as cross-encoder/ms-marco-MiniLM-L6-v2. {BY_VECTORS}"
     )

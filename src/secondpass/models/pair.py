@@ -32,6 +32,10 @@ _OUTPUT = "logits"
 Ids = NDArray[np.int64]
 
 
+class HeadElsewhere(ModelLoadError):
+    """An ONNX graph is a transformer's alone, and its checkpoint keeps the head in modules beside it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PairTokens:
     """One pair's tokens: everything before the document (shared by all documents of a query), and the document's."""
@@ -122,7 +126,7 @@ class PairModel:
 
     def _declare(self, labels: int) -> Declared:
         backend = self._backend.capabilities
-        version = (self.checkpoint.version, RECIPE_VERSION, f"renderer@{RENDERER}", backend.precision)
+        version = (self.checkpoint.version, RECIPE_VERSION, f"renderer@{RENDERER}", backend.arithmetic)
         return Declared(
             name=self.checkpoint.name,
             version=" ".join(version),
@@ -195,6 +199,11 @@ class PairModel:
         return rounded if limit is None else max(length, min(rounded, limit))
 
 
+def is_headed(graph: Graph) -> bool:
+    """Whether a graph gives logits, and not the states of a transformer alone."""
+    return _OUTPUT in graph.outputs
+
+
 def join(instruction: str | None, query: str) -> str:
     """A query with its instruction before it, one space between; a blank instruction is none."""
     return f"{instruction.rstrip()} {query}" if instruction and instruction.strip() else query
@@ -240,11 +249,11 @@ def _require_pair_graph(checkpoint: Checkpoint, graph: Graph) -> None:
             f"{checkpoint.graph} reads {', '.join(unknown)}, which a cross-encoder is not given. Export it with the "
             f"inputs {', '.join(_INPUTS)} alone."
         )
-    if _OUTPUT in graph.outputs:
+    if is_headed(graph):
         return
     modules = head_modules(checkpoint.folder)
     if modules:
-        raise ModelLoadError(
+        raise HeadElsewhere(
             f"{checkpoint.folder} keeps its head in the sentence-transformers modules {', '.join(modules)}, which its "
             f"ONNX graph lacks. Export the whole chain into one graph with an output {_OUTPUT!r}."
         )

@@ -1,4 +1,4 @@
-"""Decoder rerankers: a prompt is asked about each pair, and the logit is read at its last token.
+"""Rerankers that answer: a prompt is asked about each pair, and the logit is read where the answer would begin.
 
 One driver for all of them: what differs is data, their `PromptRecipe`. Knows nothing of how a graph is computed, nor of
 batching.
@@ -65,7 +65,7 @@ class PromptModel:
         except ModelError:
             self.close()
             raise
-        self._declared = self._declare(labels)
+        self._declared = self._declare(labels, network)
 
     @property
     def declared(self) -> Declared:
@@ -118,9 +118,10 @@ class PromptModel:
         """Free the graph; `logits` raises `ModelError` afterwards. Closing twice does nothing."""
         self._graph.close()
 
-    def _declare(self, labels: int) -> Declared:
+    def _declare(self, labels: int, network: Network | None) -> Declared:
         recipe = f"{RECIPE_VERSION}:{self._recipe.name}-{hashlib.sha256(repr(self._recipe).encode()).hexdigest()[:8]}"
-        version = (self.checkpoint.version, recipe, f"renderer@{RENDERER}", self._backend.capabilities.precision)
+        computed = (*_shape(network), self._backend.capabilities.arithmetic)
+        version = (self.checkpoint.version, recipe, f"renderer@{RENDERER}", *computed)
         return Declared(
             name=self.checkpoint.name,
             version=" ".join(version),
@@ -200,6 +201,17 @@ class PromptModel:
         """`length` rounded up, but not past the model's last position."""
         rounded = padded_length(length)
         return rounded if self._positions is None else max(length, min(rounded, self._positions - prefix))
+
+
+def _shape(network: Network | None) -> list[str]:
+    """What of a network's shape the caller may choose: its number of layers, and how documents are shortened."""
+    if network is None:
+        return []
+    layers, shortened = network.body.settings.get("num_hidden_layers"), network.compression
+    found = [f"layers={layers}"] if layers is not None else []
+    if shortened is not None and shortened.ratio > 1:
+        found.append(f"compressed={shortened.ratio}@{','.join(map(str, sorted(set(shortened.layers))))}")
+    return found
 
 
 def _part(question: Question, parts: Parts, span: slice) -> Parts:

@@ -38,7 +38,8 @@ class PromptRecipe:
     is given; "" for none. `true` and `false`: the tokens whose logits at the last position are compared, as text or as
     ids; no `false` for the logit of `true` alone; neither for a checkpoint whose head is a classifier. `max_tokens`:
     the longest prompt that the authors read by default. `activation`: how their code makes the score. `reference`: how
-    their code cuts. `strip`: whether they strip query and document.
+    their code cuts. `strip`: whether they strip query and document. Where `compares` is true, a prompt is about two
+    documents, {document} and {other}.
     """
 
     name: str
@@ -51,6 +52,10 @@ class PromptRecipe:
     max_tokens: int | None = None
     reference: Reference = "whole"
     strip: bool = False
+
+    @property
+    def compares(self) -> bool:
+        return any("{other}" in segment for segment in self.plain)
 
 
 def find_recipe(name: str) -> PromptRecipe:

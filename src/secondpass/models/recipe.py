@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from secondpass.errors import ModelLoadError
+from secondpass.models.encoders import kind
 from secondpass.models.scorer import Activation
 from secondpass.models.template import PairTemplate, read_template
 
@@ -115,14 +116,27 @@ def read_activation(folder: Path) -> Activation | None:
 def read_max_tokens(folder: Path) -> int | None:
     """The least of what tokenizer, sentence-transformers and position table allow; None where none sets a limit."""
     config = read_json(folder / "config.json")
-    positions = config.get("max_position_embeddings")
-    if positions is not None and config.get("model_type") in _OFFSET_POSITIONS:
-        positions -= int(config.get("pad_token_id") or 0) + 1
+    positions = read_positions(config)
     settings = read_json(folder / "tokenizer_config.json", optional=True)
     sentence = read_json(folder / "sentence_bert_config.json", optional=True)
     text = (sentence.get("processing_kwargs") or {}).get("text") or {}
     limits = (positions, settings.get("model_max_length"), sentence.get("max_seq_length"), text.get("max_length"))
     return min((int(limit) for limit in limits if limit is not None and 0 < limit < _UNLIMITED), default=None)
+
+
+def read_positions(config: Mapping[str, Any]) -> int | None:
+    """The tokens that a parsed config.json has positions for; None where it sets no end."""
+    inner = config.get("text_config")  # of a model of texts and images
+    positions: int | None = config.get("max_position_embeddings") or (inner or {}).get("max_position_embeddings")
+    if positions is not None and kind(config) in _OFFSET_POSITIONS:
+        positions -= int(config.get("pad_token_id") or 0) + 1
+    return positions
+
+
+def read_pad_id(folder: Path) -> int:
+    """The id of the token that rows are filled up with, which nothing reads."""
+    settings = read_json(folder / "tokenizer_config.json", optional=True)
+    return _pad_id(read_json(folder / "config.json"), read_json(folder / "tokenizer.json"), settings)
 
 
 def read_prompt(folder: Path) -> str:

@@ -6,7 +6,7 @@ A `ListScorer` gives logits that depend on the whole list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from secondpass.text.encode import Limits
 
-Activation = Literal["sigmoid", "identity", "ratio"]
-"""How a logit x becomes the score that the model's authors give: 1 / (1 + exp(-x)), x itself, or x / (1 + x), which is
-for logits that are never negative and have no upper end, such as BM25's."""
+Activation = Literal["sigmoid", "identity", "ratio", "unit"]
+"""How a logit x becomes the score that the model's authors give: 1 / (1 + exp(-x)), x itself, x / (1 + x), which is
+for logits that are never negative and have no upper end, such as BM25's, or x itself where it lies in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Declared:
     `separable`: query and document are encoded apart. `instructions`: "slot" where the model was trained for them,
     "joined" where they are put before the query as text, "ignored" where they cannot matter. `activation` maps a logit
     to the score that `predict` returns, as the model's authors do. `max_tokens`: the longest input the model can read;
-    None where there is no limit. `version`: everything that can move a score (weights, recipe, renderer, precision).
+    None where there is no limit. `scale`: how large a logit of an unbounded activation is where a document fits well;
+    what `bounded` divides by. `version`: everything that can move a score (weights, recipe, renderer, precision).
     """
 
     name: str
@@ -37,6 +38,7 @@ class Declared:
     activation: Activation = "sigmoid"
     separable: bool = False
     instructions: Literal["slot", "joined", "ignored"] = "joined"
+    scale: float = 1.0
 
 
 STEP = 8
@@ -93,14 +95,18 @@ class PairScorer(Protocol):
 class Listed:
     """What a list scorer found, in the order that the documents were given in.
 
-    `logits`: float32, shape (n,). `tokens`: each document's length in the scorer's own units. `truncated`: whether a
-    document was cut. `degraded`: whether a part of the list was left in the order that it came in.
+    `logits`: float32 or float64, shape (n,). `tokens`: each document's length in the scorer's own units. `truncated`:
+    whether a document was cut. `degraded`: whether a part of the list was left in the order that it came in, or a part
+    of the scorer was left out. `chunks`: how many pieces were read of each, None where that is one. `parts`: each
+    document's logits by the scorers that this one is made of, None where it is not made of others.
     """
 
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float32] | NDArray[np.float64]
     tokens: Sequence[int]
     truncated: Sequence[bool]
     degraded: bool = False
+    chunks: Sequence[int] | None = None
+    parts: Sequence[Mapping[str, float]] | None = None
 
 
 @runtime_checkable
@@ -127,9 +133,12 @@ def activate(logits: NDArray[np.floating[Any]], activation: Activation) -> NDArr
     return values.astype(np.float32)
 
 
-def bounded(logits: NDArray[np.floating[Any]], activation: Activation) -> NDArray[np.float32]:
+def bounded(logits: NDArray[np.floating[Any]], activation: Activation, scale: float = 1.0) -> NDArray[np.float32]:
     """What `Hit.score` is: scores in [0, 1] in the order of the logits, in their shape, for every activation.
 
-    The activation's own where it is bounded; the sigmoid for "identity".
+    The activation's own where it is bounded; the sigmoid for "identity". Sums of some tens would all be 1 there, so
+    those of a model that gives such are divided by its `scale` before.
     """
-    return activate(logits, "sigmoid" if activation == "identity" else activation)
+    if activation != "identity":
+        return activate(logits, activation)
+    return activate(np.asarray(logits, dtype=np.float64) / scale, "sigmoid")

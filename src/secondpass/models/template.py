@@ -37,7 +37,7 @@ def read_template(tokenizer: Mapping[str, Any]) -> PairTemplate:
     Reads the post-processors TemplateProcessing, BertProcessing and RobertaProcessing, alone or in a Sequence. Raises
     `ModelLoadError` where there is none of them, or one that does not put a query before a document.
     """
-    step = _pair_step(tokenizer.get("post_processor"))
+    step = _adding_step(tokenizer.get("post_processor"))
     if step is None:
         found = (tokenizer.get("post_processor") or {}).get("type", "none")
         raise ModelLoadError(
@@ -51,6 +51,26 @@ def read_template(tokenizer: Mapping[str, Any]) -> PairTemplate:
     return PairTemplate(((first, 0),), twice, ((last, second_type),), 0, second_type)
 
 
+def read_single(tokenizer: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The ids of the special tokens that a parsed tokenizer.json puts before and behind a text by itself.
+
+    None on either side where it adds none, as many decoders' do not.
+    """
+    step = _adding_step(tokenizer.get("post_processor"))
+    if step is None:
+        return (), ()
+    if step["type"] != "TemplateProcessing":
+        return (step["cls"][1],), (step["sep"][1],)
+    sides: tuple[list[int], list[int]] = ([], [])
+    behind = False
+    for piece in step["single"]:
+        if "Sequence" in piece:
+            behind = True
+        else:
+            sides[behind].extend(step["special_tokens"][piece["SpecialToken"]["id"]]["ids"])
+    return tuple(sides[0]), tuple(sides[1])
+
+
 def has_pair_template(tokenizer: Mapping[str, Any]) -> bool:
     """Whether a parsed tokenizer.json says how a query and a document are joined."""
     try:
@@ -60,12 +80,12 @@ def has_pair_template(tokenizer: Mapping[str, Any]) -> bool:
     return True
 
 
-def _pair_step(step: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _adding_step(step: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """The last step of a post-processor that adds special tokens; ByteLevel, for one, only trims offsets."""
     if step is None:
         return None
     if step["type"] == "Sequence":
-        steps = [_pair_step(inner) for inner in step["processors"]]
+        steps = [_adding_step(inner) for inner in step["processors"]]
         return next((found for found in reversed(steps) if found is not None), None)
     return step if step["type"] in ("TemplateProcessing", "BertProcessing", "RobertaProcessing") else None
 

@@ -23,6 +23,12 @@ MARKER = "onnx/secondpass.json"
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json")
 """The names of the weights themselves, in one file or in shards that the index names; best first."""
 
+IR = PurePosixPath("openvino/openvino_model.xml")
+"""OpenVINO's own format, where secondpass made it; its weights lie beside it, in a file that ends in .bin."""
+
+GRAPHS = (".onnx", IR.suffix)
+"""How files end that hold a whole graph."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
@@ -48,6 +54,8 @@ VARIANTS = (
     Variant("model_uint8.onnx", "int8"),
     Variant("model_fp16.onnx", "fp16"),
     Variant("model_O4.onnx", "fp16"),
+    Variant("model_int4.onnx", "int4"),
+    Variant("model_q4.onnx", "int4"),
 )
 _BY_FILE = {variant.file: variant for variant in VARIANTS}
 
@@ -72,6 +80,8 @@ def choose_weights(
 ) -> Choice:
     """As `choose_variant` where `formats` have "onnx" and there is an ONNX file, else the safetensors."""
     readable = weight_files(files, formats)
+    if readable[:1] == [str(IR)]:
+        return Choice(str(IR), precision, f"{IR}: made by secondpass")
     if readable and readable[0] in SAFETENSORS:
         return Choice(readable[0], precision, readable[0])
     return choose_variant(name, files, precision, static=static, features=features)
@@ -82,9 +92,9 @@ def choose_variant(
 ) -> Choice:
     """The ONNX file of `files` (relative paths with `/`) to read for `precision` on a machine with `features`.
 
-    "auto" takes secondpass's own int8 file where it is there (`static` says so), else fp32, else fp16; never an int8
-    file of unknown making, because activation scales that are taken from each batch let a pair's score depend on its
-    neighbours. Those are read for "int8" alone. "bf16" is computed from the fp32 file. Raises `InputError` for an
+    "auto" takes secondpass's own int8 file where it is there (`static` says so), else fp32, else fp16, else int4, whose
+    activations stay as they are; never an int8 file of unknown making, because activation scales that are taken from
+    each batch let a pair's score depend on its neighbours. Those are read for "int8" alone. "bf16" is computed from the fp32 file. Raises `InputError` for an
     unknown precision and `ModelLoadError` where no file fits, naming those that there are.
     """
     if precision not in PRECISIONS:
@@ -93,7 +103,7 @@ def choose_variant(
     own = _named(graphs, STATIC) if static else ""
     if own and precision in ("auto", "int8"):
         return Choice(own, "int8", f"{own}: int8 with static scales, made by secondpass")
-    wanted = {"auto": ("fp32", "fp16"), "bf16": ("fp32",)}.get(precision, (precision,))
+    wanted = {"auto": ("fp32", "fp16", "int4"), "bf16": ("fp32",)}.get(precision, (precision,))
     for each in wanted:
         for variant in VARIANTS:
             found = _named(graphs, variant.file)
@@ -108,6 +118,8 @@ def choose_variant(
 def weight_files(files: Collection[str], formats: Collection[Format]) -> list[str]:
     """The files of weights among `files` that can be read in one of `formats`."""
     graphs = onnx_files(files) if "onnx" in formats else []
+    if "onnx" in formats and {MARKER, str(IR)} <= set(files):
+        graphs.append(str(IR))
     return graphs + [file for file in SAFETENSORS if file in files and "safetensors" in formats]
 
 

@@ -7,6 +7,7 @@ ids, says which of them are read, and joins the logits of a document's chunks.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -80,8 +81,9 @@ class TextEncoder:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
+        reads = _without_specials(tokenizer) if tokenizer.encode_special_tokens else tokenizer
         # The fast form leaves character offsets out; older releases of tokenizers lack it.
-        self._encode_batch = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)
+        self._encode_batch = getattr(reads, "encode_batch_fast", reads.encode_batch)
 
     @classmethod
     def from_file(cls, path: Path, *, special_text: bool = True) -> TextEncoder:
@@ -111,10 +113,25 @@ class TextEncoder:
                 found[text].extend(encoding.ids)
         return found
 
+    def beginning(self, text: str, tokens: int) -> str:
+        """`text` where it has so many tokens at most, else what its first `tokens` say.
+
+        A character of several tokens may be cut in two; what is left of it is U+FFFD then.
+        """
+        (found,) = self.ids([text])
+        if len(found) <= tokens:
+            return text
+        return str(self._tokenizer.decode(found[:tokens], skip_special_tokens=False))
+
     def special_tokens(self) -> dict[str, int]:
         """Every special token with its id."""
         added = self._tokenizer.get_added_tokens_decoder()
         return {token.content: id_ for id_, token in added.items() if token.special}
+
+    def find(self, token: str) -> int | None:
+        """The id of a token of the vocabulary, special or not; None where it has none of that name."""
+        found = self._tokenizer.token_to_id(token)
+        return None if found is None else int(found)
 
     def special(self, token: str) -> int:
         """The id of a special token. Raises `ModelLoadError` if the vocabulary lacks it."""
@@ -126,6 +143,28 @@ class TextEncoder:
                 "model was trained with. Fetch the model's files again."
             )
         return int(found)
+
+
+def _without_specials(tokenizer: Tokenizer) -> Tokenizer:
+    """One that cannot make a special token of a text: the same where its model cannot, as byte pairs' cannot.
+
+    Unigram has special tokens among its pieces, and finds them in a text by itself whatever the tokenizer around it
+    leaves out. Here their pieces have a space in them, which no text has once it is split at white space.
+    """
+    from tokenizers import Tokenizer
+    from tokenizers.models import Unigram
+
+    if not isinstance(tokenizer.model, Unigram):
+        return tokenizer
+    described = json.loads(tokenizer.to_str())
+    pieces, added = described["model"]["vocab"], described["added_tokens"]
+    within = [token for token in added if token["special"] and token["id"] < len(pieces)]
+    for token in within:
+        pieces[token["id"]][0] = f"{token['content']} {token['content']}"
+    described["added_tokens"] = [token for token in added if token not in within]
+    made: Tokenizer = Tokenizer.from_str(json.dumps(described))
+    made.encode_special_tokens = True
+    return made
 
 
 def clean(text: str) -> str:
