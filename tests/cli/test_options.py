@@ -6,5 +6,6 @@ from secondpass.cli import options
 from secondpass.text import encode
 
 
-def test_the_policies_offered_are_those_that_the_library_has() -> None:
+def test_the_policies_and_truncations_offered_are_those_that_the_library_has() -> None:
     assert get_args(options.Policy) == get_args(encode.Policy)
+    assert get_args(options.Truncation) == get_args(encode.Truncation)

@@ -56,6 +56,18 @@ def test_a_model_without_an_onnx_file_is_ranked_by_torch(secondpass: Command, tm
     assert done.stderr == ""
 
 
+def test_a_query_is_cut_where_the_user_says_so(secondpass: Command, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    folder = str(checkpoints.write_weigher(tmp_path / "model", checkpoints.word_piece()))
+    given = ("river " * 40, "--model", folder, "--max-query-tokens", "8")
+    cut = as_json(secondpass, *given, "--truncation", "reference", stdin="a river\n")
+    shorter = as_json(secondpass, "river " * 6, "--model", folder, stdin="a river\n")
+    assert cut["hits"][0]["logit"] == shorter["hits"][0]["logit"]
+    alone = secondpass("rank", *given, stdin="a river\n")
+    assert alone.returncode != 0
+    assert "max_query_tokens=8 cuts the query" in alone.stderr
+
+
 def test_the_embedded_model_ranks_without_being_named(secondpass: Command, amendments: list[dict[str, Any]]) -> None:
     found = as_json(secondpass, "may the police enter my home without permission from a judge?", FILE, "--top", "3")
     assert found["model"] == "embedded"
@@ -91,6 +103,15 @@ def test_explain_shows_what_a_score_is_made_of(secondpass: Command, amendments: 
     assert int(explained["tokens"]) > 20
     assert (explained["cut"], explained["chunks"]) == ("no", "1")
     assert float(explained["logit"])
+
+
+@pytest.mark.usefixtures("amendments")
+def test_explained_a_hybrid_shows_what_each_part_made_of_a_document(secondpass: Command) -> None:
+    ran = secondpass("rank", QUERY, FILE, "--model", "hybrid(log-odds: bm25=0.3, bm25l)", "--explain", "--top", "1")
+    header, row = (line.split("\t") for line in ran.stdout.splitlines())
+    shown = dict(zip(header, row, strict=True))
+    assert float(shown["bm25"]) > 0
+    assert float(shown["bm25l"]) > 0
 
 
 def test_top_and_min_score_drop_and_nothing_else_does(secondpass: Command, amendments: list[dict[str, Any]]) -> None:

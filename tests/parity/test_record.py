@@ -6,9 +6,11 @@ Collected last, see conftest.py.
 from __future__ import annotations
 
 import os
+import re
 from datetime import date
 
-from tests.parity.record import SPECIFICATION, WRITE, Parity, committed
+from secondpass.models import blocks, decoders, encoders, seq2seq
+from tests.parity.record import PAGE, SPECIFICATION, WRITE, Parity, committed
 
 
 def test_the_page_names_every_family_reference_and_version(parity: Parity) -> None:
@@ -16,6 +18,25 @@ def test_the_page_names_every_family_reference_and_version(parity: Parity) -> No
         parity.write()
     missing = {(row.family, row.reference or "none", row.version) for row in parity.found} - committed()
     assert not missing, f"docs/parity.md lacks {sorted(missing)}: run {WRITE}=1 pytest tests/parity"
+
+
+UNVERIFIED = {
+    "RankT5": "rankt5",
+    "RankT5 (naver)": "rankt5-encoder",
+    "gte-multilingual (original layout)": "NewConfig",
+    "jina-reranker-v1 (JinaBERT)": "JinaBertConfig",
+    "jina-reranker-v2": "XLMRobertaFlashConfig",
+    "jina-reranker-v3": blocks.UNVERIFIED,
+    "llama-nemotron-rerank": "LlamaBidirectionalForSequenceClassification",
+}
+"""What the code calls the families that the page lists as unverified."""
+
+
+def test_what_the_page_calls_unverified_warns_when_it_is_loaded_and_nothing_else_does() -> None:
+    listed = PAGE.read_text(encoding="utf-8").partition("## Unverified families")[2]
+    assert set(re.findall(r"^- (.+)$", listed, re.M)) == set(UNVERIFIED)
+    by_name = {*encoders.UNVERIFIED, *decoders.UNVERIFIED, *seq2seq.UNVERIFIED}
+    assert {*by_name, blocks.UNVERIFIED} == set(UNVERIFIED.values())
 
 
 def test_of_several_differences_the_largest_is_shown() -> None:

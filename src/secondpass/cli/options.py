@@ -9,6 +9,7 @@ import typer
 
 # Written out here, and held equal to the library's own by a test: importing them would load a tokenizer for `--help`.
 Policy = Literal["truncate", "chunk", "error"]
+Truncation = Literal["document", "reference"]
 Format = Literal["lines", "jsonl", "json", "csv", "tsv"]
 
 TRACEBACK = "SECONDPASS_TRACEBACK"

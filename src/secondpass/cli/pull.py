@@ -13,8 +13,9 @@ def pull(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A hub id, such as owner/name.", show_default=False)],
     revision: options.Revision = None,
     precision: options.Precision = "auto",
+    recipe: options.Recipe = None,
 ) -> None:
     """Fetch a model ahead of its use, and show where it lies."""
-    from secondpass.models import files
+    from secondpass.models import load
 
-    typer.echo(files.pull(model, revision=revision, precision=precision))
+    typer.echo(load.pull(model, revision=revision, precision=precision, recipe=recipe))

@@ -19,7 +19,9 @@ SOON_DONE = 1000
 def rank(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to rank for.", show_default=False)],
     files: options.Files = None,
-    model: Annotated[str, typer.Option(help="A built-in model, a folder or a hub id.")] = "embedded",
+    model: Annotated[
+        str, typer.Option(help="A built-in model, a folder, a hub id, a hosted model or a hybrid.")
+    ] = "embedded",
     top: Annotated[int | None, typer.Option(min=1, help="Show the best N.", show_default=False)] = None,
     min_score: Annotated[
         float | None, typer.Option(min=0, max=1, help="Show scores from here up.", show_default=False)
@@ -33,6 +35,13 @@ def rank(
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="The longest input to read. [default: the model's own limit]")
     ] = None,
+    max_query_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --truncation reference: the longest query to read. [default: all of it]"),
+    ] = None,
+    truncation: Annotated[
+        options.Truncation, typer.Option(help="What to cut: the document alone, or what the model's authors cut.")
+    ] = "document",
     policy: Annotated[
         options.Policy, typer.Option(help="What to do with a longer one: cut its end, read it in chunks, or refuse it.")
     ] = "truncate",
@@ -59,6 +68,8 @@ def rank(
         revision=revision,
         policy=policy,
         max_tokens=max_tokens,
+        max_query_tokens=max_query_tokens,
+        truncation=truncation,
     ) as reranker:
         ranking = reranker.rank(
             query,
@@ -107,7 +118,7 @@ def _show(ranking: Ranking, candidates: list[source.Candidate], *, explain: bool
 
 
 def _explained(ranking: Ranking) -> dict[str, list[str]]:
-    """What was read of each document, and each signal that moved a logit."""
+    """What was read of each document, each signal that moved a logit, and what a hybrid's models made of it."""
     columns = {
         "logit": [f"{hit.logit:.4f}" for hit in ranking],
         "tokens": [str(hit.tokens) for hit in ranking],
@@ -116,6 +127,8 @@ def _explained(ranking: Ranking) -> dict[str, list[str]]:
     }
     for name in dict.fromkeys(name for hit in ranking for name in hit.signals):
         columns[name] = [f"{hit.signals[name]:+.4f}" if name in hit.signals else "" for hit in ranking]
+    for name in dict.fromkeys(name for hit in ranking for name in hit.parts):
+        columns[name] = [f"{hit.parts[name]:.4f}" if name in hit.parts else "" for hit in ranking]
     return columns
 
 
