@@ -21,6 +21,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 INSTALLS = "installs the package"
 NETWORK = "needs the network"
+CHECKPOINT = "needs a checkpoint"
 NOT_RUN = {
     ("README.md", INSTALLS, "pip install . && secondpass rank"),
     ("README.md", INSTALLS, "pip install -c constraints.txt '.[test]' && pytest"),
@@ -31,6 +32,7 @@ NOT_RUN = {
     ("models.md", INSTALLS, "pip install 'secondpass[openvino]'"),
     ("models.md", INSTALLS, "pip install 'secondpass[torch]'"),
     ("quantised.md", INSTALLS, "pip install 'secondpass[quantised,torch]'"),
+    ("models.md", CHECKPOINT, 'reranker = secondpass.load("./my-fine-tuned-qwen3"'),
     ("models.md", NETWORK, "secondpass pull cross-encoder/ms-marco-MiniLM-L6-v2"),
 }
 """Blocks that a comment above keeps from being run: page, reason, how they begin. `.ci/run` runs the README's."""

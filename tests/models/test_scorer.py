@@ -48,6 +48,8 @@ def test_scores_are_bounded_and_keep_the_order_of_the_logits(
 ) -> None:
     if activation == "ratio":
         logits = np.abs(logits)
+    if activation == "unit":  # normalised over their list
+        logits = activate(logits, "sigmoid")
     given_ = logits.copy()
     scores = bounded(logits, activation)
     assert scores.dtype == np.float32

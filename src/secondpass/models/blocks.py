@@ -6,16 +6,17 @@ Knows limits, blocks and vectors; nothing of the prompt's text and of how a grap
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secondpass.backends.base import MARKS, Backend, Capabilities
+from secondpass.backends.base import MARKS, Backend
 from secondpass.backends.network import Body, Layer, Layers, Network
 from secondpass.errors import InputError
 from secondpass.models.blocks_prompt import Block, BlockEncoder, unmarked
+from secondpass.models.computed import Computed
 from secondpass.models.files import Checkpoint
 from secondpass.models.recipe import read_max_tokens
 from secondpass.models.scorer import Declared, Listed
@@ -50,7 +51,7 @@ class Sizes:
     document: int = 2048
 
 
-class BlockModel:
+class BlockModel(Computed):
     """A `ListScorer` over one graph: a document's logit is the cosine of its vector and the query's.
 
     A list of several blocks has a query's vector from each, and their mean counts, weighted by (1 + cosine) / 2 of the
@@ -61,36 +62,23 @@ class BlockModel:
         self, checkpoint: Checkpoint, backend: Backend, network: Network, *, sizes: Sizes | None = None
     ) -> None:
         """Raises `ModelLoadError` where the tokenizer lacks the marks, `UntrainedHead` without a projector."""
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint, backend)
         self._sizes = sizes or Sizes()
         self._longest = read_max_tokens(checkpoint.folder)
         # The second reads the names of special tokens in a text as such, as the authors' code does.
         self._encoder = TextEncoder.from_file(checkpoint.tokenizer, special_text=False)
         self._reference = TextEncoder.from_file(checkpoint.tokenizer)
         BlockEncoder(self._encoder)
-        self._backend = backend
         self._graph = backend.load(checkpoint.graph, network)
         limits = f"{RECIPE_VERSION}:{self._sizes.block}/{self._sizes.query}/{self._sizes.document}"
-        version = (checkpoint.version, limits, f"renderer@{RENDERER}", backend.capabilities.arithmetic)
         self._declared = Declared(
             name=checkpoint.name,
-            version=" ".join(version),
+            version=self._version(limits),
             renderer=RENDERER,
             max_tokens=self._longest,
             activation="identity",
             instructions="slot",
         )
-
-    @property
-    def declared(self) -> Declared:
-        """What may be relied on: logits are cosines, and depend on the other documents of a block."""
-        return self._declared
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The backend's; its reason also says which of the checkpoint's files was taken, and why."""
-        found = self._backend.capabilities
-        return replace(found, reason=f"{found.reason}; {self.checkpoint.reason}")
 
     def score(
         self, query: str, documents: Sequence[str], instruction: str | None = None, limits: Limits | None = None

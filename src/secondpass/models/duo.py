@@ -8,15 +8,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secondpass.backends.base import Backend, Capabilities
+from secondpass.backends.base import Backend
 from secondpass.backends.network import Network
 from secondpass.errors import InputError, ModelLoadError
+from secondpass.models.computed import Computed
 from secondpass.models.files import Checkpoint
 from secondpass.models.pair import join
 from secondpass.models.prompt_recipe import PromptRecipe
@@ -58,7 +59,7 @@ class _Comparison:
     cut: tuple[bool, bool]
 
 
-class DuoModel:
+class DuoModel(Computed):
     """A `ListScorer` over one graph. `network` says what is built from the checkpoint's weights.
 
     A document's logit is the sum over all others of the probability that it is the better one, once as the first of
@@ -67,7 +68,7 @@ class DuoModel:
 
     def __init__(self, checkpoint: Checkpoint, backend: Backend, network: Network, recipe: PromptRecipe) -> None:
         """Raises `ModelLoadError` where the tokenizer joins words over a space: parts of a prompt are read apart."""
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint, backend)
         self._positions = read_max_tokens(checkpoint.folder)
         self._longest = min(recipe.max_tokens or _ENDLESS, self._positions or _ENDLESS)
         self._pad_id = int(read_json(checkpoint.folder / "config.json").get("pad_token_id") or 0)
@@ -77,29 +78,16 @@ class DuoModel:
         _require_words(self._encoder, recipe, self._texts)
         # Reads the names of special tokens in a text as such, as the authors' code does.
         self._reference = TextEncoder.from_file(checkpoint.tokenizer)
-        self._backend = backend
         self._graph = backend.load(checkpoint.graph, network)
         named = f"{RECIPE_VERSION}:{recipe.name}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:8]}"
-        version = (checkpoint.version, named, f"renderer@{RENDERER}", backend.capabilities.arithmetic)
         self._declared = Declared(
             name=checkpoint.name,
-            version=" ".join(version),
+            version=self._version(named),
             renderer=RENDERER,
             max_tokens=self._positions,
             activation="ratio",
             instructions="joined",
         )
-
-    @property
-    def declared(self) -> Declared:
-        """What may be relied on: logits never negative, and no meaning outside their own list."""
-        return self._declared
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The backend's; its reason also says which of the checkpoint's files was taken, and why."""
-        found = self._backend.capabilities
-        return replace(found, reason=f"{found.reason}; {self.checkpoint.reason}")
 
     def score(
         self, query: str, documents: Sequence[str], instruction: str | None = None, limits: Limits | None = None

@@ -13,9 +13,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from secondpass.backends.base import PREFIX, Backend, Capabilities, Graph
+from secondpass.backends.base import PREFIX, Backend, Graph
 from secondpass.backends.network import Network
 from secondpass.errors import InputError, ModelError, ModelLoadError, UntrainedHead
+from secondpass.models.computed import Computed
 from secondpass.models.encoders import body
 from secondpass.models.files import Checkpoint
 from secondpass.models.recipe import head_modules, read_json, read_recipe
@@ -48,7 +49,7 @@ class PairTokens:
         return len(self.head) + len(self.document)
 
 
-class PairModel:
+class PairModel(Computed):
     """A `PairScorer` over one graph. What the checkpoint's files and the backend say is read once, here.
 
     `network` says what torch builds of the weights; where it is None, config.json does. `reference`: the rule by which
@@ -65,13 +66,12 @@ class PairModel:
     ) -> None:
         if network is None:
             _require_whole_graph(checkpoint)
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint, backend)
         self._recipe = read_recipe(checkpoint.folder)
         self._reference = reference
         self._encoder = TextEncoder.from_file(checkpoint.tokenizer)
         self._after = np.array([token for token, _ in self._recipe.template.after], dtype=np.int64)
         self._after_types = np.array([kind for _, kind in self._recipe.template.after], dtype=np.int64)
-        self._backend = backend
         self._graph = _load(checkpoint, backend, network)
         try:
             labels = self._labels()
@@ -79,16 +79,6 @@ class PairModel:
             self.close()
             raise
         self._declared = self._declare(labels)
-
-    @property
-    def declared(self) -> Declared:
-        return self._declared
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The backend's; its reason also says which of the checkpoint's files was taken, and why."""
-        found = self._backend.capabilities
-        return replace(found, reason=f"{found.reason}; {self.checkpoint.reason}")
 
     def read(self, query: str, instruction: str | None, limits: Limits) -> Callable[[Sequence[str]], list[Reading]]:
         """Prepare a query, and return what prepares documents for it (see `PairScorer.read`).
@@ -125,11 +115,9 @@ class PairModel:
         self._graph.close()
 
     def _declare(self, labels: int) -> Declared:
-        backend = self._backend.capabilities
-        version = (self.checkpoint.version, RECIPE_VERSION, f"renderer@{RENDERER}", backend.arithmetic)
         return Declared(
             name=self.checkpoint.name,
-            version=" ".join(version),
+            version=self._version(RECIPE_VERSION),
             renderer=RENDERER,
             max_tokens=self._recipe.max_tokens,
             activation=(self._recipe.activation or "sigmoid") if labels == 1 else "sigmoid",

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secondpass.backends.base import LENGTHS, PREFIX, Backend, Capabilities
+from secondpass.backends.base import LENGTHS, PREFIX, Backend
 from secondpass.backends.network import Network
 from secondpass.errors import InputError, ModelError, ModelLoadError
+from secondpass.models.computed import Computed
 from secondpass.models.files import Checkpoint
 from secondpass.models.pair import join
 from secondpass.models.prompt_cut import reference_cut
@@ -46,18 +47,17 @@ class PromptTokens:
     behind: int
 
 
-class PromptModel:
+class PromptModel(Computed):
     """A `PairScorer` over one graph that reads prompts. `network` says what is built from the checkpoint's weights."""
 
     def __init__(self, checkpoint: Checkpoint, backend: Backend, network: Network | None, recipe: PromptRecipe) -> None:
         """Raises `ModelLoadError` where tokenizer and recipe do not fit, or the graph gives no score."""
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint, backend)
         self._recipe = recipe
         config = read_json(checkpoint.folder / "config.json")
         self._positions = read_max_tokens(checkpoint.folder)
         self._pad_id = int(config.get("pad_token_id") or 0)
         self._prompt = PromptEncoder(recipe, TextEncoder.from_file(checkpoint.tokenizer, special_text=False))
-        self._backend = backend
         self._graph = backend.load(checkpoint.graph, network)
         self._shares = PREFIX in self._graph.inputs
         try:
@@ -66,16 +66,6 @@ class PromptModel:
             self.close()
             raise
         self._declared = self._declare(labels, network)
-
-    @property
-    def declared(self) -> Declared:
-        return self._declared
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The backend's; its reason also says which of the checkpoint's files was taken, and why."""
-        found = self._backend.capabilities
-        return replace(found, reason=f"{found.reason}; {self.checkpoint.reason}")
 
     def read(self, query: str, instruction: str | None, limits: Limits) -> Callable[[Sequence[str]], list[Reading]]:
         """Prepare a query, and return what prepares documents for it (see `PairScorer.read`).
@@ -120,11 +110,9 @@ class PromptModel:
 
     def _declare(self, labels: int, network: Network | None) -> Declared:
         recipe = f"{RECIPE_VERSION}:{self._recipe.name}-{hashlib.sha256(repr(self._recipe).encode()).hexdigest()[:8]}"
-        computed = (*_shape(network), self._backend.capabilities.arithmetic)
-        version = (self.checkpoint.version, recipe, f"renderer@{RENDERER}", *computed)
         return Declared(
             name=self.checkpoint.name,
-            version=" ".join(version),
+            version=self._version(" ".join((recipe, *_shape(network)))),
             renderer=RENDERER,
             max_tokens=self._positions,
             activation=self._recipe.activation if labels == 1 else "sigmoid",

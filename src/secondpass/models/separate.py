@@ -8,17 +8,18 @@ computed, nor of batching.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secondpass.backends.base import PREFIX, Backend, Capabilities, Graph
+from secondpass.backends.base import PREFIX, Backend, Graph
 from secondpass.backends.network import Network
 from secondpass.errors import ModelError, ModelLoadError
 from secondpass.models.catalog import Instructions
+from secondpass.models.computed import Computed
 from secondpass.models.files import Checkpoint
 from secondpass.models.memory import Memory, Sized
 from secondpass.models.pair import join
@@ -114,7 +115,7 @@ class Document:
     kept: Any
 
 
-class SeparateModel:
+class SeparateModel(Computed):
     """A `PairScorer`, separable, over one graph, or over two where queries have an encoder of their own.
 
     `memory` keeps what was computed of documents, and of queries: `memory.used` says how many bytes it takes, and
@@ -132,10 +133,9 @@ class SeparateModel:
         memory: Memory | None = None,
         asking: tuple[Checkpoint, Network] | None = None,
     ) -> None:
-        self.checkpoint = checkpoint
+        super().__init__(checkpoint, backend)
         self.memory = Memory(REMEMBERED) if memory is None else memory
         self.separation = separation
-        self._backend = backend
         self.encoder = TextEncoder.from_file(checkpoint.tokenizer)
         self._document = _Encoder(checkpoint, backend, network, separation)
         self._query, self.asking_encoder = self._document, self.encoder
@@ -143,16 +143,6 @@ class SeparateModel:
             self.asking_encoder = TextEncoder.from_file(asking[0].tokenizer)
             self._query = _Encoder(asking[0], backend, asking[1], separation)
         self._declared = self._declare(asking[0] if asking else None)
-
-    @property
-    def declared(self) -> Declared:
-        return self._declared
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The backend's; its reason also says which of the checkpoint's files was taken, and why."""
-        found = self._backend.capabilities
-        return replace(found, reason=f"{found.reason}; {self.checkpoint.reason}")
 
     def read(self, query: str, instruction: str | None, limits: Limits) -> Callable[[Sequence[str]], list[Reading]]:
         """Encode a query; the returned function prepares documents for it (see `PairScorer.read`).
@@ -206,12 +196,10 @@ class SeparateModel:
 
     def _declare(self, asking: Checkpoint | None) -> Declared:
         told = self.separation
-        backend = self._backend.capabilities
         weights = self.checkpoint.version + (f"+{asking.version}" if asking else "")
-        version = (weights, told.version, f"renderer@{RENDERER}", backend.arithmetic)
         return Declared(
             name=self.checkpoint.name,
-            version=" ".join(version),
+            version=self._version(told.version, weights=weights),
             renderer=RENDERER,
             max_tokens=told.document.longest,
             activation=told.activation,
