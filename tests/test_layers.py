@@ -19,7 +19,7 @@ LAYERS = (
     {"hosted"},
     {"engine"},
     {"ranking"},
-    {"evaluation", "training", "retrieval"},
+    {"evaluation", "training", "retrieval", "conversion"},
     {"cli", "server", "integrations", "distributed"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

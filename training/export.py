@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 from tokenizers import Tokenizer
 
+from secondpass.conversion.calibration import Ranges
+from secondpass.conversion.graph import save
 from secondpass.errors import InputError, UntrainedHead
 from secondpass.models.variants import MARKER
 from training import graph as build
@@ -47,12 +49,12 @@ def export(folder: Path, calibration: Sequence[Pair]) -> tuple[Path, Path]:
         raise InputError("No calibration pairs: give a few hundred (query, document) pairs to fix the int8 ranges by.")
     checkpoint = read(folder)
     paths = folder / "onnx" / "model.onnx", folder / "onnx" / "model_int8.onnx"
-    build.save(graph(checkpoint), paths[0])
+    save(graph(checkpoint), paths[0])
     watched = build.activations(checkpoint.shape, only_first=True)
     batches = [batch(checkpoint.tokenizer, calibration[i : i + _BATCH]) for i in range(0, len(calibration), _BATCH)]
     watching = graph(checkpoint, watched=watched)
     ranges, smoothing = calibrated(watching, watched, batches, checkpoint.weights, prefix=PREFIX)
-    build.save(graph(checkpoint, ranges, smoothing), paths[1])
+    save(graph(checkpoint, ranges, smoothing), paths[1])
     (folder / MARKER).write_text(
         json.dumps({"int8": "static", "calibration_pairs": len(calibration)}), encoding="utf-8"
     )
@@ -84,7 +86,7 @@ def read(folder: Path) -> Checkpoint:
 
 def graph(
     checkpoint: Checkpoint,
-    ranges: build.Ranges | None = None,
+    ranges: Ranges | None = None,
     smoothing: Mapping[str, NDArray[np.float32]] | None = None,
     *,
     watched: Sequence[str] = (),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from secondpass.conversion.calibration import Ranges
+from secondpass.conversion.graph import per_column_int8
+
 OPSET = 20
 Weights = Mapping[str, NDArray[np.float32]]
-Ranges = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,6 @@ class Graph:
         return made
 
 
-def per_column_int8(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric int8 values and one scale a column."""
-    scale = np.maximum(np.abs(matrix).max(axis=0), 1e-8) / 127
-    return np.clip(np.rint(matrix / scale), -127, 127).astype(np.int8), scale.astype(np.float32)
-
-
 def encoder(
     graph: Graph, shape: Shape, *, prefix: str = "", token_types: bool = False, only_first: bool = False
 ) -> str:
@@ -198,8 +193,3 @@ def activations(shape: Shape, *, only_first: bool = False) -> list[str]:
     per_layer = ("in", "context", "middle", "gelu")
     names = [f"layer.{i}.{name}" for i in range(shape.layers) for name in per_layer]
     return [*names, f"layer.{shape.layers - 1}.first"] if only_first else names
-
-
-def save(model: onnx.ModelProto, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, str(path))

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 from tokenizers import Tokenizer
 
+from secondpass.conversion.calibration import Ranges
+from secondpass.conversion.graph import save
 from secondpass.models.embedded.evidence import FEATURES
 from secondpass.models.embedded.gate import Gate
 from secondpass.models.embedded.scorer import ENCODER, GATE, TOKENIZER, WORDS
@@ -52,7 +54,7 @@ def weights(folder: Path) -> dict[str, NDArray[np.float32]]:
 
 def encoder(
     held: graph.Weights,
-    ranges: graph.Ranges | None = None,
+    ranges: Ranges | None = None,
     smoothing: Mapping[str, NDArray[np.float32]] | None = None,
     watched: Sequence[str] = (),
 ) -> ModelProto:
@@ -136,7 +138,7 @@ def main() -> None:
         held = weights(backbone())
         quantise = options.precision == "int8"
         made = quantised(held, sample(options.lists, tokenizer, seed=options.seed)) if quantise else encoder(held)
-        graph.save(made, options.out / ENCODER)
+        save(made, options.out / ENCODER)
     shutil.copy(options.words, options.out / WORDS)
     if options.gate and options.gate.suffix == ".npz":
         shutil.copy(options.gate, options.out / GATE)

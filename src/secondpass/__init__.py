@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from secondpass.conversion.convert import Conversion, convert
     from secondpass.errors import (
         DeadlineExceeded,
         HostedAPIError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Conversion",
     "DeadlineExceeded",
     "Document",
     "Hit",
@@ -56,16 +58,19 @@ __all__ = [
     "UntrainedHead",
     "UnverifiedWarning",
     "__version__",
+    "convert",
     "load",
 ]
 
 _HOMES = {
+    "Conversion": "conversion.convert",
     "Document": "types",
     "Hit": "types",
     "Hybrid": "ranking.hybrid",
     "Limits": "text.encode",
     "Ranking": "types",
     "Reranker": "ranking.reranker",
+    "convert": "conversion.convert",
     "load": "ranking.load",
 }
 

@@ -36,6 +36,7 @@ _BUDGET = 768  # flat from 640 to 1,536; less costs a call too often, more pads 
 # 253 MB with 16 and 256 of them, 0.280 s and 269 MB (344 MB after 80 lists of random lengths) with these.
 _KEPT_BY_STREAM = 128
 _KEPT_BY_ONEDNN = 768
+_RESULT = "/sink_port_0"  # what is put behind an output's name
 _ONEDNN = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
 
@@ -65,7 +66,7 @@ class OpenVinoBackend:
         return self._capabilities
 
     def load(self, path: Path, network: Network | None = None) -> OpenVinoGraph:
-        """Load an ONNX file, or one of OpenVINO's own format (.xml). Raises `ModelLoadError` naming the file and the reason."""
+        """Load an ONNX file, or OpenVINO's own (.xml). Raises `ModelLoadError` naming the file and the reason."""
         if not path.is_file():
             raise ModelLoadError(f"{path} is not there. Give the path of an ONNX file.")
         return OpenVinoGraph(path, self._capabilities)
@@ -87,8 +88,8 @@ class OpenVinoGraph:
         compiled = _compile(path, capabilities)
         self._compiled: openvino.CompiledModel | None = compiled
         self._child: OnnxGraph | None = None
-        self._inputs = tuple(each.any_name for each in compiled.inputs)
-        self._outputs = tuple(each.any_name for each in compiled.outputs)
+        self._inputs = tuple(map(_name, compiled.inputs))
+        self._outputs = tuple(map(_name, compiled.outputs))
         _GRAPHS.add(self)
 
     @property
@@ -140,8 +141,8 @@ class OpenVinoGraph:
                 raise ModelError("This graph is closed. Load it again.")
             if self._path.suffix != ".onnx":
                 raise ModelError(
-                    f"{self._path} is computed by OpenVINO alone, which a forked process cannot do. Load the model in the "
-                    "child, or convert it with --to onnx."
+                    f"{self._path} is computed by OpenVINO alone, which a forked process cannot do. Load the model in "
+                    "the child, or convert it with --to onnx."
                 )
             if self._child is None:
                 self._child = OnnxBackend(self._streams).load(self._path)
@@ -166,6 +167,15 @@ if hasattr(os, "register_at_fork"):
 def _never_destroy(left_by_parent: object) -> None:
     """To destroy it would wait for threads that are not in this process, even while the interpreter ends."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(left_by_parent))
+
+
+def _name(port: openvino.ConstOutput) -> str:
+    """The file's name for an input or an output.
+
+    What an operator without effect makes of a tensor is the same one here, which then has both names.
+    """
+    own = str(port.node.friendly_name).removesuffix(_RESULT)
+    return own if own in port.names else str(port.any_name)
 
 
 def _half(precision: Precision, here: Machine) -> tuple[bool, str]:

@@ -329,10 +329,13 @@ def _require_files(name: str, files: Sequence[str], readable: Sequence[Format]) 
             f"{name} has no weights: there is no onnx/*.onnx, only {there}. Name a folder or a hub id that has "
             "onnx/model.onnx."
         )
-    installs = "pip install 'secondpass[torch]' and pass backend='torch', which reads it, or export it once"
-    export = installs if set(SAFETENSORS) & set(files) else "Export it once"
+    installs = (
+        "pip install 'secondpass[torch]' and pass backend='torch', which reads it, or export it once: "
+        f"`secondpass convert {name} --output DIR` (pip install 'secondpass[convert]')"
+    )
+    export = installs if set(SAFETENSORS) & set(files) else "Export it once with its own tools"
     raise ModelLoadError(
-        f"{name} has no onnx/*.onnx, only {', '.join(weights[:4])}. {export}: "
+        f"{name} has no onnx/*.onnx, only {', '.join(weights[:4])}. {export}, or "
         f"`optimum-cli export onnx --model {name} --task text-classification DIR`, or sentence-transformers' "
         f"CrossEncoder({name!r}, backend='onnx').save_pretrained('DIR'); then load the folder DIR."
     )

@@ -41,6 +41,7 @@ from secondpass.models.variants import GRAPHS, IR, weight_files
 Scorer = BlockModel | DuoModel | PairModel | PromptModel | SeparateModel
 REMEMBERED_MB = REMEMBERED // 2**20
 _ONNX = ".onnx"
+_WHOLE: tuple[Format, ...] = ("onnx",)  # formats whose files hold the whole graph
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -63,11 +64,11 @@ def load_scorer(
     """Load a cross-encoder, a decoder, an encoder-decoder or a model that reads lists from a folder or a hub id.
 
     Backend "auto" reads an ONNX graph where there is one, and else falls back to torch where that is installed, as it
-    does for decoders that were not converted; `device` other than "auto" and "cpu" means torch. `recipe` names the prompt of a
-    decoder, `cutoff` how many of its layers are computed; both are found out where they are left out. `compress_ratio`
-    and `compress_layers` shorten documents inside a model that was trained so (`network.Compression`). Of models
-    that read query and document apart, `query_model` is the encoder of queries where it is another one (DPR), and
-    `remember_mb` how much of what was computed of documents is kept. Warns with
+    does for decoders that were not converted; `device` other than "auto" and "cpu" means torch. `recipe` names the
+    prompt of a decoder, `cutoff` how many of its layers are computed; both are found out where they are left out.
+    `compress_ratio` and `compress_layers` shorten documents inside a model that was trained so
+    (`network.Compression`). Of models that read query and document apart, `query_model` is the encoder of queries where
+    it is another one (DPR), and `remember_mb` how much of what was computed of documents is kept. Warns with
     `LicenceWarning` of a licence that forbids commercial use, with `UnverifiedWarning` of scores that were not held
     against the authors' code. Raises `UnknownModel`, `UntrainedHead`, `ModelLoadError`, `MissingExtra`, and what
     `choose` does for a backend that there is not.
@@ -159,7 +160,7 @@ class _Planner:
     def __call__(self, folder: Path, files: Sequence[str], adapter: Path | None) -> Sequence[Format]:
         """The formats in which the checkpoint can be read; see `files.Accept`."""
         readable = ("safetensors",) if adapter is not None else formats(self.backend)
-        suffix = _ONNX if "onnx" in readable and weight_files(files, ("onnx",)) else ".safetensors"
+        suffix = _ONNX if "onnx" in readable and weight_files(files, _WHOLE) else ".safetensors"
         chosen = self._plan(folder, suffix, adapter)
         if chosen.graphs:
             return readable

@@ -52,8 +52,8 @@ class Plan:
     """The driver ("pair" lays out `[CLS] q [SEP] d [SEP]`, "prompt" asks about a document as `recipe` says, "duo" about
     two, "blocks" reads many at once, "apart" reads query and document by themselves as `separation` says), what the
     weights are built into, and in one line what decided so. `unverified`: why the logits may differ from those of the
-    authors' code, "" where they were held against them. `reference`: how that code cuts a pair. `converted`: whether the
-    graph was written by `secondpass convert`, with all that is computed in it."""
+    authors' code, "" where they were held against them. `reference`: how that code cuts a pair. `converted`: whether
+    the graph was written by `secondpass convert`, with all that is computed in it."""
 
     driver: Driver
     network: Network

@@ -94,15 +94,16 @@ def choose_variant(
 
     "auto" takes secondpass's own int8 file where it is there (`static` says so), else fp32, else fp16, else int4, whose
     activations stay as they are; never an int8 file of unknown making, because activation scales that are taken from
-    each batch let a pair's score depend on its neighbours. Those are read for "int8" alone. "bf16" is computed from the fp32 file. Raises `InputError` for an
-    unknown precision and `ModelLoadError` where no file fits, naming those that there are.
+    each batch let a pair's score depend on its neighbours. Those are read for "int8" alone. "bf16" is computed from the
+    fp32 file. Raises `InputError` for an unknown precision and `ModelLoadError` where no file fits, naming those
+    that there are.
     """
     if precision not in PRECISIONS:
         raise InputError(f"precision={precision!r} is not known; choose one of {', '.join(map(repr, PRECISIONS))}.")
     graphs = onnx_files(files)
     own = _named(graphs, STATIC) if static else ""
     if own and precision in ("auto", "int8"):
-        return Choice(own, "int8", f"{own}: int8 with static scales, made by secondpass")
+        return Choice(own, "int8", f"{own}: int8 made by secondpass, no scale of which is taken from a batch")
     wanted = {"auto": ("fp32", "fp16", "int4"), "bf16": ("fp32",)}.get(precision, (precision,))
     for each in wanted:
         for variant in VARIANTS:

@@ -1,0 +1,1 @@
+"""How a model that torch computes becomes one graph for onnxruntime or OpenVINO."""
