@@ -6,7 +6,7 @@
 Prints seconds and memory beside the weights for one batch scored by two rows of the output matrix (secondpass), by the
 last position's logits of the whole vocabulary (transformers with logits_to_keep=1), and by every position's; then
 seconds for 50 documents behind an instruction of 300 tokens, its keys and values computed once and computed for each.
-Every contender runs in a process of its own, rounds are interleaved.
+Every contender runs in a process of its own, rounds are interleaved. Needs Linux's /proc for the memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -134,15 +133,20 @@ def _child(name: str, folder: Path, options: argparse.Namespace) -> None:
     if name in HEADS:
         rows = rng.integers(100, vocabulary, (BATCH, LENGTH))
         make = _two_rows if name == HEADS[0] else _transformers
-        warm, run = make(name, folder, options, rows[:1, :16]), make(name, folder, options, rows)
+        # A row at a time first: what is mapped of the weights, and read when it is needed, is then there.
+        warm = [make(name, folder, options, row[None]) for row in rows]
+        run = make(name, folder, options, rows)
     else:
         lengths = np.clip(rng.normal(120, 40, DOCUMENTS), 16, 300).astype(int)
         documents = [rng.integers(100, vocabulary, length) for length in lengths]
         prefix = rng.integers(100, vocabulary, INSTRUCTION)
-        warm = _behind(name, folder, options, prefix[::-1], documents[:1])  # another prefix: the measured one is new
+        warm = _behind(
+            name, folder, options, np.flip(prefix).copy(), documents[:1]
+        )  # another prefix: the measured one is new
         run = _behind(name, folder, options, prefix, documents)
-    warm()
-    before = _peak()
+    for each in warm:
+        each()
+    before = _forget_peak()
     began = time.perf_counter()
     logits = run()
     seconds = time.perf_counter() - began
@@ -219,9 +223,17 @@ def _dtype(precision: str) -> Any:
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
 
 
+def _forget_peak() -> float:
+    """Start to look for the peak anew, so that loading does not count; gives what is resident now, in MB."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _peak()
+
+
 def _peak() -> float:
-    """The most memory this process had resident so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory this process had resident since then, in MB."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def _arguments() -> argparse.Namespace:

@@ -40,6 +40,11 @@ class Headed(nn.Module):
         self.head = head
         self._bidirectional = told.attention == "bidirectional"
         self._prefixes = Prefixes()
+        # Padding stands behind all that is read: without a mask, kernels that know of causality alone can be used.
+        self._sees_no_padding = _causal(body) and not self._bidirectional and not getattr(body, "_is_stateful", False)
+        # Else keys and values of every layer are kept until the pass ends, for tokens that are never generated.
+        untyped: Any = body
+        untyped.config.get_text_config().use_cache = False
 
     @property
     def resumes(self) -> bool:
@@ -70,7 +75,7 @@ class Headed(nn.Module):
             both = torch.cat([seen, mask], dim=1)
             states = self.body(input_ids=ids, attention_mask=both, past_key_values=cache, use_cache=True)
             return states.last_hidden_state  # type: ignore[no-any-return]
-        else:
+        elif not self._sees_no_padding:
             others["attention_mask"] = mask
         return self.body(input_ids=ids, **others).last_hidden_state  # type: ignore[no-any-return]
 
