@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from benchmarks.accelerator_models import SHAPES, Shape, make
 from secondpass.backends.machine import versions
-from secondpass.evaluation.collection import load_beir
+from secondpass.evaluation.beir import load_beir
 
 ROOT = Path(__file__).parent.parent
 CANDIDATES = 100

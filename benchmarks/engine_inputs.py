@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from secondpass.evaluation.collection import load_beir
+from secondpass.evaluation.beir import load_beir
 
 DOCUMENTS = 100
 MEAN_TOKENS = 129

@@ -28,7 +28,8 @@ import numpy as np
 import secondpass
 from benchmarks.quality import MEASURE, SAMPLES, SETS
 from secondpass.backends.machine import machine, versions
-from secondpass.evaluation.collection import Collection, load_beir
+from secondpass.evaluation.beir import load_beir
+from secondpass.evaluation.collection import Collection
 from secondpass.evaluation.first_stage import DEPTH, bm25
 from secondpass.evaluation.metrics import Run, evaluate
 from secondpass.evaluation.result import Result, markdown_table, mean_over_sets

@@ -30,7 +30,8 @@ import numpy as np
 
 import secondpass
 from secondpass.backends.choose import choose
-from secondpass.evaluation.collection import Collection, load_beir
+from secondpass.evaluation.beir import load_beir
+from secondpass.evaluation.collection import Collection
 from secondpass.evaluation.first_stage import DEPTH, FirstStage, bm25
 from secondpass.evaluation.metrics import Run, evaluate
 from secondpass.evaluation.result import Result, markdown_table, mean_over_sets

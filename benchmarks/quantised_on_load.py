@@ -27,7 +27,7 @@ from benchmarks.engine_inputs import write_checkpoint
 from benchmarks.quantised import RESULTS, versions
 from benchmarks.quantised_decoding import rounded
 from secondpass.backends.torch.backend import TorchBackend
-from secondpass.evaluation.collection import load_beir
+from secondpass.evaluation.beir import load_beir
 
 QUERIES, DOCUMENTS = 10, 20
 Logits = NDArray[np.float64]

@@ -29,6 +29,7 @@ NOT_RUN = {
     ("convert.md", INSTALLS, "pip install 'secondpass[convert]'"),
     ("convert.md", NETWORK, "secondpass convert BAAI/bge-reranker-v2-m3"),
     ("convert.md", NETWORK, "import secondpass\n\nmade = secondpass.convert("),
+    ("datasets.md", NETWORK, "secondpass datasets beir/scifact --fetch"),
     ("hosted.md", INSTALLS, "pip install 'secondpass[hosted]'"),
     ("hosted.md", NETWORK, 'import secondpass\n\nwith secondpass.load("cohere:rerank-v3.5")'),
     ("index.md", INSTALLS, "pip install ."),
@@ -118,6 +119,10 @@ def script(name: str) -> ModuleType:
 
 def test_the_command_line_page_says_what_help_says() -> None:
     assert script("command_line").is_current(), "run python docs/command_line.py"
+
+
+def test_the_page_on_data_says_what_the_table_has() -> None:
+    assert script("datasets").is_current(), "run python docs/datasets.py"
 
 
 def test_the_page_on_quantised_weights_says_what_was_recorded_of_each_format() -> None:

@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from secondpass.evaluation.collection import Collection, Query, load_beir
+from secondpass.evaluation.beir import load_beir
+from secondpass.evaluation.collection import Collection, Query
 from secondpass.retrieval.bm25 import BM25Index
 from secondpass.text.render import render
 from secondpass.types import Document
@@ -107,7 +108,7 @@ def lists(collection: Collection, *, quota: int, seed: int) -> tuple[list[str], 
 
 def _list(
     query: Query,
-    judged: Mapping[str, int],
+    judged: Mapping[str, float],
     number: dict[str, int],
     texts: list[str],
     index: BM25Index,

@@ -7,7 +7,8 @@ import json
 import math
 from pathlib import Path
 
-from secondpass.evaluation.collection import Collection, load_beir
+from secondpass.evaluation.beir import load_beir
+from secondpass.evaluation.collection import Collection
 from secondpass.evaluation.first_stage import bm25
 from secondpass.evaluation.sample import read_sample, take
 from secondpass.text.render import render

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from secondpass.cli.bench import _manual
-from secondpass.cli.measure import peak_memory
+from secondpass.evaluation.speed import peak_memory
 from tests.cli.conftest import Command
 
 
@@ -58,7 +58,7 @@ def test_the_text_at_hand_is_a_hundred_passages_of_prose() -> None:
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux's /proc")
 def test_the_peak_leaves_out_what_the_parent_held() -> None:
     held = bytearray(200 * 2**20)
-    script = "from secondpass.cli.measure import peak_memory; print(peak_memory())"
+    script = "from secondpass.evaluation.speed import peak_memory; print(peak_memory())"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     own = peak_memory()
     assert own is not None

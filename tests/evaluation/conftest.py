@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from secondpass.evaluation.collection import Collection, load_beir
+from secondpass.evaluation.beir import load_beir
+from secondpass.evaluation.collection import Collection
 
 CORPUS = [
     {"_id": "1", "title": "Water", "text": "Water boils at 100 degrees Celsius at sea level."},

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import quality
 from benchmarks.quality import BM25, COSINE, FP32, INT8, RRF, check_goals
-from secondpass.evaluation.collection import load_beir
+from secondpass.evaluation.beir import load_beir
 from secondpass.evaluation.result import Result
 from secondpass.evaluation.sample import write_sample
 

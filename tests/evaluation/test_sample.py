@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from secondpass.errors import InputError
-from secondpass.evaluation.collection import Collection, Query, load_beir
+from secondpass.evaluation.beir import load_beir
+from secondpass.evaluation.collection import Collection, Query
 from secondpass.evaluation.sample import answerable, draw, main, read_sample, take, write_sample
 from secondpass.types import Document
 

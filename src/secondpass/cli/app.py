@@ -14,6 +14,9 @@ import typer
 
 from secondpass import __version__
 from secondpass.cli.bench import bench
+from secondpass.cli.convert import convert
+from secondpass.cli.cost import cost
+from secondpass.cli.datasets import datasets
 from secondpass.cli.doctor import doctor
 from secondpass.cli.models import models
 from secondpass.cli.options import TRACEBACK
@@ -29,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="The second pass of search: puts the best of your candidates on top.",
 )
-for command in (rank, bench, models, pull, doctor):
+for command in (rank, bench, models, datasets, pull, convert, cost, doctor):
     app.command()(command)
 
 

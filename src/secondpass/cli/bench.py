@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from secondpass.cli import options, output, source
 from secondpass.cli.measure import SIZES
 from secondpass.cli.options import TRACEBACK
 from secondpass.errors import InputError, ModelError
+from secondpass.evaluation.speed import latency_ms
 from secondpass.text.render import render
 
 _WORDS = 80  # a passage; about 130 tokens of the text below
@@ -90,8 +90,8 @@ def measured(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _quantiles(seconds: list[float]) -> dict[str, float]:
-    p95 = statistics.quantiles(seconds, n=20, method="inclusive")[-1]
-    return {"p50": 1000 * statistics.median(seconds), "p95": 1000 * p95}
+    p50, p95 = latency_ms(seconds)
+    return {"p50": p50, "p95": p95}
 
 
 _COLUMNS = (
@@ -134,9 +134,7 @@ def _texts(file: Path, text_field: str | None, file_format: options.Format | Non
 
 
 def _manual() -> list[str]:
-    """Passages of the language reference that comes with every Python: real text without a download."""
-    from pydoc_data.topics import topics
+    """Passages of Python's own manual: real text without a download."""
+    from secondpass.conversion.texts import passages
 
-    words = " ".join(topics[name] for name in sorted(topics)).split()
-    spread = len(words) // SIZES[-1]
-    return [" ".join(words[i * spread : i * spread + _WORDS]) for i in range(SIZES[-1])]
+    return passages(SIZES[-1], _WORDS)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from secondpass.evaluation.speed import peak_memory
 
 if TYPE_CHECKING:
     from secondpass.ranking.reranker import Reranker
@@ -41,21 +42,6 @@ def _times(reranker: Reranker, queries: list[str], documents: list[str], rounds:
         reranker.rank(queries[number % len(queries)], documents, progress=False)
         taken.append(time.perf_counter() - start)
     return taken[1:]
-
-
-def peak_memory() -> float | None:
-    """The most memory this process has held, in MiB; None where the system does not say."""
-    status = Path("/proc/self/status")
-    if status.is_file():  # Linux: getrusage would count what the parent held when it started this process
-        for line in status.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 2**10
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _report(value: dict[str, Any]) -> None:

@@ -1,117 +1,87 @@
-"""Test collections: a corpus, queries and judgements, read from folders in the BEIR layout.
-
-Knows files, not models. Each part may be plain or gzipped (`corpus.jsonl`, `corpus.jsonl.gz`, …).
-"""
+"""Test collections: documents, queries, judgements and candidates where they are given. Knows no files, no models."""
 
 from __future__ import annotations
 
-import gzip
+import hashlib
 import json
-import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from secondpass.errors import InputError
+from secondpass.evaluation.places import Grades
+from secondpass.text.render import render
 from secondpass.types import Document
 
-Qrels = Mapping[str, Mapping[str, int]]
+Qrels = Grades
+"""Query id → document id → grade; above 0 is relevant, 0 is judged and not relevant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One request: its text and, where the collection has one, the instruction that goes with it."""
+    """One request: its text and, where the collection has one, the instruction that goes with it.
+
+    `metadata`: what else the collection says of it, such as its language or the day it was asked.
+    """
 
     id: str
     text: str
     instruction: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """`documents` and `queries` by id, and `qrels`: query id → document id → grade (0 judged not relevant)."""
+    """`documents` and `queries` by id, and `qrels`: query id → document id → grade (0 judged not relevant).
+
+    `candidates`: query id → the documents that it comes with, in the collection's order; empty where it has none.
+    `twins`: query id → the id of the same query with the opposite or a changed instruction. `identical_ids`: whether a
+    document with a query's own id is no candidate for it, as BEIR has it for the sets whose queries are documents.
+    """
 
     name: str
     documents: Mapping[str, Document]
     queries: Mapping[str, Query]
     qrels: Qrels
+    candidates: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    twins: Mapping[str, str] = field(default_factory=dict)
+    identical_ids: bool = False
 
 
-def load_beir(folder: str | Path, *, split: str = "test") -> Collection:
-    """Read a BEIR folder: `corpus.jsonl`, `queries.jsonl`, `qrels/SPLIT.tsv`.
-
-    Raises `InputError` naming the part that is missing, or the file and line that cannot be read or that repeat an id.
-    """
-    root = Path(folder)
-    documents = {key: _document(key, row) for key, row in _rows(_part(root, "corpus.jsonl"))}
-    queries = {key: _query(key, row) for key, row in _rows(_part(root, "queries.jsonl"))}
-    qrels: dict[str, dict[str, int]] = {}
-    for query, document, grade in _judgements(_part(root, f"qrels/{split}.tsv")):
-        qrels.setdefault(query, {})[document] = grade
-    return Collection(root.name, documents, queries, qrels)
+def grade(text: str) -> float:
+    """A grade as files have it; whole ones are ints. Raises `ValueError` for what is no finite number."""
+    value = float(text)
+    if value - value != 0:  # NaN and the infinities
+        raise ValueError(f"{text!r} is not a finite number")
+    return int(value) if value.is_integer() else value
 
 
-def _document(key: str, row: Mapping[str, Any]) -> Document:
-    return Document(row["text"], id=key, title=row.get("title") or None)
+def digest(collection: Collection) -> str:
+    """A hash of all that can move a first stage's candidates: texts, ids, judgements and given candidates."""
+    state = hashlib.sha256(json.dumps([collection.name, collection.identical_ids]).encode())
+    for part in _parts(collection):
+        state.update(json.dumps(part, ensure_ascii=True).encode())
+        state.update(b"\n")
+    return state.hexdigest()
 
 
-def _query(key: str, row: Mapping[str, Any]) -> Query:
-    return Query(key, row["text"], row.get("instruction") or None)
+def _parts(collection: Collection) -> Iterable[list[Any]]:
+    for key, document in collection.documents.items():
+        yield [key, render(document)]
+    for query in collection.queries.values():
+        yield [query.id, query.text, query.instruction]
+    for name, judged in collection.qrels.items():
+        yield [name, sorted(judged.items())]
+    for name, listed in collection.candidates.items():
+        yield [name, list(listed)]
 
 
-def _part(root: Path, name: str) -> Path:
-    for candidate in (root / name, root / f"{name}.gz"):
-        if candidate.is_file():
-            return candidate
-    raise InputError(f"{root} is not a BEIR folder: it has neither {name} nor {name}.gz.")
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Id and fields of every line of a JSONL file; ids are strings, whatever the file has."""
-    seen: set[str] = set()
-    for number, line in _lines(path):
-        try:
-            row = json.loads(line)
-            key, text = str(row["_id"]), row["text"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}:{number}: not a JSON object with `_id` and `text` ({error!r}).") from error
-        if not isinstance(text, str):
-            raise InputError(f"{path}:{number}: `text` is {text!r}, and not a string.")
-        if key in seen:
-            raise InputError(f"{path}:{number}: the id {key!r} stands there a second time; ids must differ.")
-        seen.add(key)
-        yield key, row
-
-
-def _judgements(path: Path) -> Iterator[tuple[str, str, int]]:
-    seen: set[tuple[str, str]] = set()
-    for number, line in _lines(path):
-        fields = line.rstrip("\r\n").split("\t")
-        if number == 1 and fields[-1:] == ["score"]:
-            continue
-        try:
-            query, document, grade = fields[0], fields[1], int(fields[2])
-        except (ValueError, IndexError) as error:
-            raise InputError(
-                f"{path}:{number}: {line.rstrip()!r} is not `query-id<TAB>corpus-id<TAB>whole grade`."
-            ) from error
-        if (query, document) in seen:
-            raise InputError(f"{path}:{number}: query {query!r} and document {document!r} are judged a second time.")
-        seen.add((query, document))
-        yield query, document, grade
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered lines that are not blank, of a plain or a gzipped file in UTF-8."""
-    try:
-        with _opened(path) as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, line
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}. Fetch it again.") from error
-
-
-def _opened(path: Path) -> TextIO:
-    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+def require_known(collection: Collection, listed: Mapping[str, Iterable[str]], where: str) -> None:
+    """Raises `InputError` where a list names a document that the collection lacks; `where` is what has the list."""
+    for query, documents in listed.items():
+        for document in documents:
+            if document not in collection.documents:
+                raise InputError(
+                    f"{where}: document {document!r} of query {query!r} is not in the corpus of {collection.name}: "
+                    "the list was made from other data."
+                )

@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from secondpass.errors import InputError
-from secondpass.evaluation.collection import Collection, load_beir
+from secondpass.evaluation.beir import load_beir
+from secondpass.evaluation.collection import Collection
 
 SIZE = 200
 SEED = 0

@@ -13,28 +13,30 @@ from numpy.typing import NDArray
 
 from secondpass.errors import InputError, MissingExtra
 from secondpass.retrieval.top import top
-from secondpass.text.lexical import terms
+from secondpass.text.lexical import find_variant, terms
 
-VARIANT = "lucene"
+VARIANT = "bm25"
 K1 = 1.5
 B = 0.75
 
 
 class BM25Index:
-    """Top candidates of a corpus by BM25 (Lucene's form, k1 1.5, b 0.75, no stemming, no stop words).
+    """Top candidates of a corpus by BM25 (k1 1.5, b 0.75, no stemming, no stop words).
 
-    A term that a query holds twice counts twice. Raises `InputError` for a corpus without any document, `MissingExtra`
-    where bm25s is not installed.
+    `variant`: a key of `text.lexical.VARIANTS`; "bm25" is Lucene's form. A term that a query holds twice counts twice.
+    Raises `InputError` for a corpus without any document and a variant that is not known, `MissingExtra` where bm25s is
+    not installed.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
+    def __init__(self, texts: Iterable[str], *, variant: str = VARIANT) -> None:
+        method = find_variant(variant).method
         bm25s = _bm25s()
         self._vocabulary: dict[str, int] = {}
         tokens = [[self._vocabulary.setdefault(t, len(self._vocabulary)) for t in terms(text)] for text in texts]
         if not tokens:
             raise InputError("The corpus is empty: an index needs at least one document.")
         self._size = len(tokens)
-        self._index = bm25s.BM25(method=VARIANT, k1=K1, b=B)
+        self._index = bm25s.BM25(method=method, k1=K1, b=B)
         if self._vocabulary:
             self._index.index((tokens, self._vocabulary), show_progress=False)
 

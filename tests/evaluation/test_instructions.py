@@ -1,0 +1,88 @@
+"""Groups with instructions: two rankings each, and groups that do not hold together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from secondpass.errors import InputError
+from secondpass.evaluation.instructions import is_instructions, load_instructions
+
+GROUP: dict[str, Any] = {
+    "id": "rec-1",
+    "kind": "recency",
+    "query": "limit",
+    "instruction": "newest first",
+    "now": "2026-05-18",
+    "documents": [
+        {"id": "rec-1-a", "text": "limit of 2019", "metadata": {"date": "2019"}},
+        {"id": "rec-1-b", "text": "limit of 2026", "metadata": {}},
+    ],
+    "labels": {"rec-1-a": 1, "rec-1-b": 3},
+    "reversed_instruction": "oldest first",
+    "reversed_labels": {"rec-1-a": 3, "rec-1-b": 1},
+}
+
+
+def _written(tmp_path: Path, *groups: dict[str, Any]) -> Path:
+    path = tmp_path / "dev.jsonl"
+    path.write_text("\n".join(json.dumps(group) for group in groups), encoding="utf-8")
+    return path
+
+
+def test_a_group_gives_a_query_and_its_reversed_twin(tmp_path: Path) -> None:
+    found = load_instructions(_written(tmp_path, GROUP))
+    assert found.name == tmp_path.name
+    assert found.twins == {"rec-1": "rec-1:reversed"}
+    plain, twin = found.queries["rec-1"], found.queries["rec-1:reversed"]
+    assert (plain.text, plain.instruction, twin.text, twin.instruction) == (
+        "limit",
+        "newest first",
+        "limit",
+        "oldest first",
+    )
+    assert plain.metadata == {"kind": "recency", "now": "2026-05-18", "group": "rec-1", "reversed": False}
+    assert found.qrels == {"rec-1": GROUP["labels"], "rec-1:reversed": GROUP["reversed_labels"]}
+    assert found.candidates == {key: ["rec-1-a", "rec-1-b"] for key in found.queries}
+    assert found.documents["rec-1-a"].metadata == {"date": "2019"}
+
+
+def test_a_folder_with_groups_is_told_from_a_table(tmp_path: Path) -> None:
+    assert is_instructions(_written(tmp_path, GROUP).parent)
+    (tmp_path / "pairs.jsonl").write_text('{"query": "a", "document": "b"}')
+    assert not is_instructions(tmp_path / "pairs.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"labels": {"rec-1-a": 1}}, "dev.jsonl:1: the labels are not one for each of the group's 2"),
+        ({"reversed_labels": None}, "dev.jsonl:1: the labels are not one"),
+        ({"labels": {"rec-1-a": "high", "rec-1-b": 1}}, "the label 'high' is not a number"),
+        ({"documents": [{"id": "x"}]}, "dev.jsonl:1: there is no field 'text'"),
+        ({"query": 3}, "dev.jsonl:1: `query` is 3"),
+    ],
+)
+def test_a_group_that_does_not_hold_together_is_refused(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        load_instructions(_written(tmp_path, {**GROUP, **change}))
+
+
+def test_a_group_that_lacks_a_field_says_which(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"dev\.jsonl:1: a group needs labels too"):
+        load_instructions(_written(tmp_path, {name: v for name, v in GROUP.items() if name != "labels"}))
+
+
+def test_ids_differ_over_the_whole_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"dev\.jsonl:2: the id 'rec-1-a' stands there a second time"):
+        load_instructions(_written(tmp_path, GROUP, GROUP))
+
+
+def test_the_development_groups_are_those_that_were_counted(shared: Path) -> None:
+    found = load_instructions(shared / "data" / "instructions")
+    assert (len(found.twins), len(found.queries), len(found.documents)) == (56, 112, 590)
+    grades = [grade for query in found.twins for grade in found.qrels[query].values()]
+    assert [grades.count(grade) for grade in (3, 2, 1, 0)] == [103, 73, 302, 112]
