@@ -134,7 +134,7 @@ def _child(name: str, folder: Path, options: argparse.Namespace) -> None:
         rows = rng.integers(100, vocabulary, (BATCH, LENGTH))
         make = _two_rows if name == HEADS[0] else _transformers
         # A row at a time first: what is mapped of the weights, and read when it is needed, is then there.
-        warm = [make(name, folder, options, row[None]) for row in rows]
+        warm: list[Pass] = [make(name, folder, options, row[None]) for row in rows]
         run = make(name, folder, options, rows)
     else:
         lengths = np.clip(rng.normal(120, 40, DOCUMENTS), 16, 300).astype(int)
