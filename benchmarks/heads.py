@@ -140,9 +140,8 @@ def _child(name: str, folder: Path, options: argparse.Namespace) -> None:
         lengths = np.clip(rng.normal(120, 40, DOCUMENTS), 16, 300).astype(int)
         documents = [rng.integers(100, vocabulary, length) for length in lengths]
         prefix = rng.integers(100, vocabulary, INSTRUCTION)
-        warm = _behind(
-            name, folder, options, np.flip(prefix).copy(), documents[:1]
-        )  # another prefix: the measured one is new
+        other = np.flip(prefix).copy()  # so that the measured prefix is new
+        warm = [_behind(name, folder, options, other, documents[:1])]
         run = _behind(name, folder, options, prefix, documents)
     for each in warm:
         each()
