@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from secondpass.errors import InputError
 from secondpass.ranking.fusion import How
-from secondpass.ranking.hybrid_name import HybridName, is_hybrid
+from secondpass.ranking.hybrid_name import HybridName, is_hybrid, split_names
 
 NAMES = st.text('ab1,=()":. /\\_+', min_size=1, max_size=12).filter(str.strip)
 
@@ -89,3 +89,23 @@ def test_what_is_written_is_read_as_the_same(names: list[str], weights: list[flo
 def test_a_mistake_is_shown_with_its_place(text: str, place: int, why: str) -> None:
     with pytest.raises(InputError, match=rf"at character {place} .*{why}.*hybrid\(bm25, embedded\)"):
         HybridName.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("bm25", ["bm25"]),
+        ("bm25, ./a=b ,org/name", ["bm25", "./a=b", "org/name"]),
+        ("a,hybrid(min-max: bm25=1, embedded=2),b", ["a", "hybrid(min-max: bm25=1, embedded=2)", "b"]),
+        ('a,"hybrid(bm25, embedded)"', ["a", "hybrid(bm25, embedded)"]),
+        ('"./a, ""b""",tei:http://localhost:8080', ['./a, "b"', "tei:http://localhost:8080"]),
+    ],
+)
+def test_a_list_of_names_is_parted_at_commas_outside_brackets_and_quotes(text: str, names: list[str]) -> None:
+    assert split_names(text) == names
+
+
+@pytest.mark.parametrize("text", ["", "a,,b", "a,", "hybrid(a, b", "a), b", '"a, b'])
+def test_a_list_that_cannot_be_parted_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        split_names(text)

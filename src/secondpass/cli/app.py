@@ -18,6 +18,7 @@ from secondpass.cli.convert import convert
 from secondpass.cli.cost import cost
 from secondpass.cli.datasets import datasets
 from secondpass.cli.doctor import doctor
+from secondpass.cli.eval import evaluate
 from secondpass.cli.models import models
 from secondpass.cli.options import TRACEBACK
 from secondpass.cli.pull import pull
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (rank, bench, models, datasets, pull, convert, cost, doctor):
     app.command()(command)
+app.command("eval")(evaluate)  # named otherwise in Python, where eval is built in
 
 
 def _version(wanted: bool) -> None:

@@ -57,6 +57,20 @@ def is_hybrid(name: str) -> bool:
     return _OPENING.match(name) is not None
 
 
+def split_names(text: str) -> list[str]:
+    """The names in a list that commas part; those in brackets or in quotes part nothing, as within a hybrid's name.
+
+    Raises `InputError` for brackets and quotes that do not pair up, and where a name is missing.
+    """
+    names = [text[begin:end].strip() for begin, end in _spans(f"{text})", 0)]
+    if not all(names):
+        raise InputError(f"{text!r} has a comma with no name beside it: write names as 'bm25, hybrid(bm25, embedded)'.")
+    quoted = [_QUOTED.fullmatch(name) for name in names]
+    return [
+        q["name"].replace('""', '"') if q and q["weight"] is None else n for n, q in zip(names, quoted, strict=True)
+    ]
+
+
 def _how(text: str, at: int) -> tuple[int, How, int]:
     """Where the parts begin, and what stands before them."""
     found = _HOW.match(text, at)

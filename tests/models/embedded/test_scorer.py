@@ -1,6 +1,8 @@
 import os
 import random
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,3 +166,22 @@ def test_any_text_gets_a_finite_logit(reranker: Reranker) -> None:
     odd += ["".join(chr(rng.randrange(1, 0x2FFF)) for _ in range(60)) for _ in range(10)]
     for query in (QUERY, "\ud800", "🙂", "ก"):
         assert np.isfinite(reranker.score(query, odd)).all()
+
+
+def test_every_process_makes_the_same_batches_and_so_the_same_logits() -> None:
+    code = (
+        "import secondpass; r = secondpass.load(backend='onnxruntime'); "
+        "t = [' '.join(['word', str(i), *['river'] * (i % 7)]) for i in range(120)]; "
+        "print([h.logit for h in r.rank('which river?', t)])"
+    )
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    ]
+    assert found[0] == found[1] == found[2]

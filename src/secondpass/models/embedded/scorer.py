@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -141,7 +142,7 @@ class EmbeddedScorer:
     def _reading(asked: Asked, text: Text, ids: Ids, room: int, limits: Limits) -> Reading:
         spans = cut(len(ids), room, limits)
         parts = [ids[span] for span in spans]
-        pieces = tuple(Piece(len(part) + SPECIAL, (asked, text, part), hash(part.tobytes())) for part in parts)
+        pieces = tuple(Piece(len(part) + SPECIAL, (asked, text, part), _group(part)) for part in parts)
         return Reading(pieces, len(ids), limits.policy == "truncate" and len(ids) > room)
 
     def _states(self, texts: Sequence[Ids]) -> list[States]:
@@ -154,6 +155,11 @@ class EmbeddedScorer:
             mask[row, : len(ids) + SPECIAL] = 1
         states = self._graph.run({"input_ids": tokens, "attention_mask": mask})["states"]
         return [states[row, : len(ids) + SPECIAL] for row, ids in enumerate(texts)]
+
+
+def _group(part: Ids) -> int:
+    """A number for a text, the same in every process, so that batches are as well: Python's own hash is salted."""
+    return int.from_bytes(blake2b(part.tobytes(), digest_size=8).digest(), "little")
 
 
 def _digest(folder: Path) -> str:
