@@ -110,6 +110,9 @@ def test_what_comes_out_is_complete(secondpass: Command, manual: Path, tmp_path:
     out = tmp_path / "out"
     names = {f"manual-{name}.trec" for name in ("bm25", "bm25l", "no-reranking", "ceiling")}
     assert {path.name for path in (out / "runs").iterdir()} == names
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "<!doctype html>" in page.lower()
+    assert all(name in page for name in ("bm25", "no reranking", "ceiling"))
     assert (out / "tables.tex").read_text(encoding="utf-8").count(r"\begin{tabular}") == 4
     markdown = (out / "tables.md").read_text(encoding="utf-8")
     assert "## nDCG@10" in markdown

@@ -102,9 +102,10 @@ def evaluate(
         table(records, each, level=level, seed=seed, price=lambda model: _price(known, model)) for each in measures
     ]
     _write(output_folder, done, tables)
+    _report(output_folder, done, tasks, known)
     _show(tables, as_json=as_json)
     _told_time(spent)
-    output.note(f"results, tables and runs are in {output_folder}")
+    output.note(f"results, tables and runs are in {output_folder}; look at {output_folder / 'report.html'}")
 
 
 def _names(given: Sequence[str]) -> list[str]:
@@ -216,6 +217,20 @@ def _write(folder: Path, done: Evaluation, tables: Sequence[Table]) -> None:
     (folder / "tables.tex").write_text(f"{text}\n", encoding="utf-8", newline="\n")
     for what, why in write_runs(folder, done.records).items():
         output.note(f"no run file of {what}: {why}")
+
+
+def _report(folder: Path, done: Evaluation, tasks: Sequence[Task], known: PriceTable) -> None:
+    """The same as a page to look at; of an evaluation that is run again, the same page."""
+    from secondpass.evaluation.report import known_prices, write_report
+
+    write_report(
+        done.records,
+        {task.protocol.collection: task.collection for task in tasks},
+        folder / "report.html",
+        prices=known_prices(known, done.models),
+        versions=done.versions,
+        now=datetime.fromisoformat(done.started),
+    )
 
 
 def _show(tables: Sequence[Table], *, as_json: bool) -> None:
