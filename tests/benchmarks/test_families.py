@@ -14,4 +14,4 @@ def test_the_page_on_hybrids_has_the_means_that_were_measured() -> None:
     means = json.loads((ROOT / "benchmarks" / "results" / "families.json").read_text(encoding="utf-8"))["means"]
     rows = ROW.findall((ROOT / "docs" / "hybrid.md").read_text(encoding="utf-8"))
     assert len(rows) >= 9
-    assert {name: value for name, value in rows} == {name: f"{means[name]:.3f}"[1:] for name, _ in rows}
+    assert dict(rows) == {name: f"{means[name]:.3f}"[1:] for name, _ in rows}
