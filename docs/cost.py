@@ -59,13 +59,13 @@ What a query costs is calculated from the list price itself: by the search, each
 document of more than 500 tokens is several. That is how Cohere counts.
 
 """
-OWN = """
+OWN = '''
 ```python
 from pathlib import Path
 
 from secondpass.evaluation.prices import load
 
-Path("prices.toml").write_text('''
+Path("prices.toml").write_text("""
 [[price]]
 provider = "ours"
 models = ["qwen3-8b"]
@@ -82,7 +82,7 @@ price = "deepinfra:Qwen/Qwen3-Reranker-0.6B"
 [[anchor]]
 billions = 8.2
 price = "ours:qwen3-8b"
-''')
+""")
 table = load(Path("prices.toml"))
 print(table.of("Qwen/Qwen3-Reranker-4B"))
 ```
@@ -102,7 +102,7 @@ with your documents: `secondpass bench`, times their tokens.
 A [guide to open rerankers](published.md#what-texts-say-and-what-was-published) says that above 10,000 queries a day
 open models pay for themselves within a month. Assumed here:
 
-"""
+'''
 
 
 def page() -> str:

@@ -37,6 +37,14 @@ def test_maxsim_is_the_sum_of_the_best_matches_of_each_document(lengths: list[in
     np.testing.assert_allclose(MaxSim(mean=True).logits(query, documents), found / asked, atol=1e-6)
 
 
+def test_torch_finds_the_same_best_matches() -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    query, documents = vectors(99, 7), [vectors(at, length) for at, length in enumerate((3, 1, 0, 40, 8))]
+    on_torch = MaxSim().on("cpu:0")  # a name for it that numpy does not take over
+    np.testing.assert_allclose(on_torch.logits(query, documents), MaxSim().logits(query, documents), atol=1e-5)
+    assert on_torch.settings == MaxSim().settings
+
+
 def test_a_document_without_a_token_that_counts_has_0_and_moves_no_other() -> None:
     query, full, empty = vectors(1, 3), vectors(2, 4), vectors(3, 0)
     alone = MaxSim().logits(query, [full])

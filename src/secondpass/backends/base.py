@@ -40,6 +40,7 @@ class Capabilities:
     own threads in each.
     `precision`: what matrix products outside int8 weights are computed in ("fp32", "bf16" or "fp16").
     `weights`: what the backend makes of the weights when it loads them, "int8" or "int4"; "" where it leaves them.
+    `device`: where it computes, under torch's names, the first where there are several.
     `budget`: padded tokens a forward pass at which small encoders were measured fastest.
     `reason`: one line for a person (`secondpass doctor`).
     """
@@ -51,6 +52,7 @@ class Capabilities:
     budget: int
     reason: str
     weights: str = ""
+    device: str = "cpu"
 
     @property
     def arithmetic(self) -> str:

@@ -47,6 +47,10 @@ class Product:
     def settings(self) -> tuple[object, ...]:
         return (self.unit, self.pool)
 
+    def on(self, device: str) -> Product:
+        """The same: it is less work than to move the vectors."""
+        return self
+
     @property
     def outputs(self) -> tuple[str, ...]:
         return ("sentence_embedding", "token_embeddings", "last_hidden_state", "states")

@@ -41,7 +41,7 @@ class MaxSim:
 
     `skipped`: ids of document tokens that are left out; `only`: the sole ones that are read, where there are any.
     `mean` divides by the query's tokens. `half` keeps documents in float16: half the memory, and logits that differ by
-    some 1e-3.
+    some 1e-3. `device`: where the products are computed, numpy's on "cpu", else torch's.
     """
 
     skipped: frozenset[int] = frozenset()
@@ -49,6 +49,7 @@ class MaxSim:
     only: frozenset[int] = frozenset()
     mean: bool = False
     half: bool = False
+    device: str = "cpu"
 
     @property
     def version(self) -> str:
@@ -57,6 +58,10 @@ class MaxSim:
     @property
     def settings(self) -> tuple[object, ...]:
         return (sorted(self.skipped), sorted(self.query_skipped), sorted(self.only), self.mean, self.half)
+
+    def on(self, device: str) -> MaxSim:
+        """The same, computed on a backend's device."""
+        return replace(self, device=device)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -82,8 +87,13 @@ class MaxSim:
             return out
         flat = np.concatenate(documents, dtype=np.float32)
         starts = (np.cumsum(lengths) - lengths)[there]
-        # A row a query token: stretches of it lie in memory as they are, which is three times faster than columns.
-        best = np.maximum.reduceat(query @ flat.T, starts, axis=1)
+        if self.device == "cpu":
+            # A row a query token: stretches of it lie in memory as they are, three times faster than columns.
+            best = np.maximum.reduceat(query @ flat.T, starts, axis=1)
+        else:
+            from secondpass.backends.torch.products import best_matches
+
+            best = best_matches(np.asarray(query, np.float32), flat, lengths[there], self.device)
         out[there] = best.sum(0, dtype=np.float64) / (len(query) if self.mean else 1)
         return out
 

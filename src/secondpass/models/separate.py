@@ -8,7 +8,7 @@ computed, nor of batching.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Protocol
 
@@ -52,6 +52,9 @@ class Comparison(Protocol):
     @property
     def outputs(self) -> tuple[str, ...]:
         """The names of an ONNX graph's outputs that it reads, the best first."""
+
+    def on(self, device: str) -> Comparison:
+        """The same, computed on a backend's device where that pays."""
 
     def kept(self, found: States, row: Row, *, query: bool) -> Sized:
         """What is kept of one text, from the graph's output for its row: (length, size), or (size,) where joined."""
@@ -135,6 +138,7 @@ class SeparateModel(Computed):
     ) -> None:
         super().__init__(checkpoint, backend)
         self.memory = Memory(REMEMBERED) if memory is None else memory
+        separation = replace(separation, comparison=separation.comparison.on(backend.capabilities.device))
         self.separation = separation
         self.encoder = TextEncoder.from_file(checkpoint.tokenizer)
         self._document = _Encoder(checkpoint, backend, network, separation)

@@ -47,6 +47,10 @@ class SharedTerms:
     def settings(self) -> tuple[object, ...]:
         return ()
 
+    def on(self, device: str) -> SharedTerms:
+        """The same: it is less work than to move the vectors."""
+        return self
+
     @property
     def outputs(self) -> tuple[str, ...]:
         return ()

@@ -74,6 +74,7 @@ class TorchBackend:
             version=versions().get("torch", "unknown"),
             streams=count,
             precision=taken,
+            device=str(first),
             budget=_BUDGET_CPU if first.type == "cpu" else _BUDGET_ACCELERATOR,
             reason=f"torch, {count} stream{'s' if count > 1 else ''} on {where}, {taken}"
             + (f", {self._weights} weights" if self._weights else "")
