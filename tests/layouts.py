@@ -86,6 +86,59 @@ def write_flash(folder: Path, native: Path) -> Path:
     return _write(folder, native, made, FLASH, without=("model_type",))
 
 
+_ROTARY_NAMES = (
+    (r"embeddings\.LayerNorm", "emb_ln"),
+    (r"^layers\.", "encoder.layers."),
+    (r"self_attn\.o_proj", "mixer.out_proj"),
+    (r"post_attention_layernorm", "norm1"),
+    (r"post_mlp_layernorm", "norm2"),
+)
+
+
+def write_rotary_colbert(folder: Path) -> Any:
+    """A tiny checkpoint in the layout of jina-colbert-v2; returns transformers' own module of its weights."""
+    import torch
+    import transformers
+    from safetensors.torch import save_file
+
+    from tests.checkpoints import FAMILIES
+
+    tokenizer = FAMILIES["xlm-roberta"].tokenizer()
+    tokenizer.add_special_tokens(["[QueryMarker]", "[DocumentMarker]"])
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    sizes |= {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 128, "pad_token_id": 1}
+    untyped: Any = transformers
+    config = untyped.AutoConfig.for_model("jina_embeddings_v3", **sizes)
+    config.rope_parameters = {"rope_type": "default", "rope_theta": 500.0}
+    torch.manual_seed(0)
+    model = untyped.AutoModel.from_config(config).eval()
+    made: dict[str, Any] = {"linear.weight": torch.randn(16, 32)}
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(0.0 if parameter.dim() > 1 else 1.0, 0.25)
+    weights = model.state_dict()
+    for name, tensor in weights.items():
+        for pattern, to in _ROTARY_NAMES:
+            name = re.sub(pattern, to, name)
+        if ".q_proj." in name:
+            of = [weights[f"layers.{name.split('.')[2]}.self_attn.{part}_proj.{name.split('.')[-1]}"] for part in "qkv"]
+            made["roberta." + name.replace("self_attn.q_proj", "mixer.Wqkv")] = torch.cat(of)
+        elif ".k_proj." not in name and ".v_proj." not in name:
+            made[f"roberta.{name}"] = tensor.contiguous()
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(made, folder / "model.safetensors", metadata={"format": "pt"})
+    told = {**FLASH, **sizes, "architectures": ["HF_ColBERT"], "position_embedding_type": "rotary"}
+    told["rotary_emb_base"] = 500.0
+    (folder / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    metadata = {"query_token_id": "[QueryMarker]", "doc_token_id": "[DocumentMarker]", "query_maxlen": 24}
+    metadata |= {"doc_maxlen": 60, "attend_to_mask_tokens": True, "mask_punctuation": True}
+    (folder / "artifact.metadata").write_text(json.dumps(metadata), encoding="utf-8")
+    untyped.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=126, **FAMILIES["xlm-roberta"].specials
+    ).save_pretrained(folder)
+    return model
+
+
 def write_new(folder: Path, native: Path, **changes: Any) -> Path:
     """A checkpoint in the layout of gte-multilingual-reranker-base, with the weights of the gte checkpoint `native`."""
     # transformers itself writes the packed names of that layout, but for their prefix.

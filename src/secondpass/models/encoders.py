@@ -23,6 +23,7 @@ UNVERIFIED: Mapping[str, str] = {
 """Of the configuration classes that are read here, those whose logits were not compared with their authors' code."""
 
 _KINDS: Mapping[str, str] = {"JinaBertConfig": "jina_bert", "NewConfig": "gte", "XLMRobertaFlashConfig": "xlm-roberta"}
+_ROTARY = "jina_embeddings_v3"
 _REMOTE = ("AutoConfig", "AutoModelForSequenceClassification", "AutoModel")  # what a classifier is made of
 
 
@@ -53,6 +54,8 @@ def remote_class(config: Config) -> str:
 
 def kind(config: Config) -> str:
     """The model_type of what is built, which a class of the checkpoint's own hides; else that of config.json."""
+    if _turns(config):
+        return _ROTARY
     return _KINDS.get(remote_class(config)) or str(config.get("model_type", ""))
 
 
@@ -61,11 +64,18 @@ def unverified(config: Config) -> str:
     return UNVERIFIED.get(remote_class(config), "")
 
 
-def _flash_roberta(_config: Config) -> Body:
+def _turns(config: Config) -> bool:
+    """Whether the flash variant of XLM-RoBERTa turns its states for positions, rather than adding a table's rows."""
+    return remote_class(config) == "XLMRobertaFlashConfig" and config.get("position_embedding_type") == "rotary"
+
+
+def _flash_roberta(config: Config) -> Body:
     """XLM-RoBERTa under the names of its flash-attention variant (jina-reranker-v2).
 
     The same post-norm layers with exact GELU; query, key and value are one matrix, in that order.
     """
+    if _turns(config):
+        return _rotary_roberta(config)
     layer = r"(roberta\.encoder\.)layers(\.\d+\.)"
     return Body(
         settings={"model_type": _KINDS["XLMRobertaFlashConfig"]},
@@ -80,6 +90,26 @@ def _flash_roberta(_config: Config) -> Body:
             Rename(layer + r"mlp\.fc1\.(.*)", (r"\1layer\2intermediate.dense.\3",)),
             Rename(layer + r"mlp\.fc2\.(.*)", (r"\1layer\2output.dense.\3",)),
             Rename(layer + r"norm2\.(.*)", (r"\1layer\2output.LayerNorm.\3",)),
+        ),
+    )
+
+
+def _rotary_roberta(config: Config) -> Body:
+    """The same variant with rotary positions (jina-colbert-v2), which transformers has as jina-embeddings-v3's body."""
+    layer = r"(?:roberta\.)?encoder\.(layers\.\d+\.)"
+    return Body(
+        settings={
+            "model_type": _ROTARY,
+            "rope_parameters": {"rope_type": "default", "rope_theta": float(config.get("rotary_emb_base", 10_000.0))},
+        },
+        renames=(
+            Rename(r"(?:roberta\.)?emb_ln\.(.*)", (r"embeddings.LayerNorm.\1",)),
+            Rename(layer + r"mixer\.Wqkv\.(.*)", tuple(rf"\1self_attn.{part}_proj.\2" for part in ("q", "k", "v"))),
+            Rename(layer + r"mixer\.out_proj\.(.*)", (r"\1self_attn.o_proj.\2",)),
+            Rename(layer + r"norm1\.(.*)", (r"\1post_attention_layernorm.\2",)),
+            Rename(layer + r"norm2\.(.*)", (r"\1post_mlp_layernorm.\2",)),
+            Rename(layer + r"(mlp\..*)", (r"\1\2",)),
+            Rename(r"(?:roberta\.)?(embeddings\..*|pooler\..*)", (r"\1",)),
         ),
     )
 
