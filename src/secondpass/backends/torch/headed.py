@@ -75,10 +75,8 @@ class Headed(nn.Module):
             both = torch.cat([seen, mask], dim=1)
             states = self.body(input_ids=ids, attention_mask=both, past_key_values=cache, use_cache=True)
             return states.last_hidden_state  # type: ignore[no-any-return]
-        elif (
-            not self._sees_no_padding or torch.onnx.is_in_onnx_export()
-        ):  # an exported graph builds its mask from this one
-            others["attention_mask"] = mask
+        elif not self._sees_no_padding or torch.onnx.is_in_onnx_export():
+            others["attention_mask"] = mask  # which an exported graph's own mask is made from
         return self.body(input_ids=ids, **others).last_hidden_state  # type: ignore[no-any-return]
 
 
