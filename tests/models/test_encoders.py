@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -137,20 +136,6 @@ def test_a_jina_bert_without_a_weight_is_refused_by_its_name(missing: str, tmp_p
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=missing):
         TorchBackend(device="cpu").load(folder / "model.safetensors", Network(body=body(layouts.JINA_BERT)))
-
-
-def test_the_rotary_variant_is_the_body_that_transformers_has_for_it(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    from secondpass.backends.torch.loading import load_body
-
-    native = layouts.write_rotary_colbert(tmp_path)
-    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
-    made = load_body(tmp_path / "model.safetensors", body(config), torch.float32).eval()
-    ids = torch.randint(5, 60, (2, 40), generator=torch.Generator().manual_seed(1))
-    with torch.inference_mode():
-        wanted, found = (each(input_ids=ids).last_hidden_state for each in (native, made))
-    assert wanted.std() > 0.1
-    torch.testing.assert_close(found, wanted, atol=1e-5, rtol=0)
 
 
 def test_jina_colberts_layout_ranks_and_says_that_it_is_unverified(tmp_path: Path) -> None:

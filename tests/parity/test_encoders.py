@@ -27,7 +27,9 @@ import torch
 import secondpass
 from secondpass.backends.network import Chain, Network, Step
 from secondpass.backends.torch.backend import TorchBackend
+from secondpass.backends.torch.loading import load_body
 from secondpass.errors import UnverifiedWarning
+from secondpass.models.encoders import body
 from secondpass.models.files import Checkpoint
 from secondpass.models.pair import PairModel
 from secondpass.models.reference import Reference
@@ -346,3 +348,16 @@ def write_real(folder: Path, source: Path, family: str) -> Path:
 
 def version() -> str:
     return str(sentence_transformers.__version__)
+
+
+def test_jina_colberts_body_is_the_one_that_transformers_has_for_its_kind(tmp_path: Path, parity: Parity) -> None:
+    native = layouts.write_rotary_colbert(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    made = load_body(tmp_path / "model.safetensors", body(config), torch.float32).eval()
+    ids = torch.randint(5, 60, (2, 40), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        wanted, found = (each(input_ids=ids).last_hidden_state for each in (native, made))
+    assert wanted.std() > 0.1
+    difference = float((found - wanted).abs().max())
+    assert difference <= 1e-5
+    parity.record("jina-colbert-v2", SPECIFICATION, "2026-11", difference, checkpoint="tiny, states of the body")

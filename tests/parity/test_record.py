@@ -25,6 +25,7 @@ UNVERIFIED = {
     "RankT5 (naver)": "rankt5-encoder",
     "gte-multilingual (original layout)": "NewConfig",
     "jina-reranker-v1 (JinaBERT)": "JinaBertConfig",
+    "jina-colbert-v2": "XLMRobertaFlashConfig",
     "jina-reranker-v2": "XLMRobertaFlashConfig",
     "jina-reranker-v3": blocks.UNVERIFIED,
     "llama-nemotron-rerank": "LlamaBidirectionalForSequenceClassification",

@@ -5,14 +5,13 @@ Knows the text of prompts; nothing of weights and graphs.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
 from secondpass.errors import InputError, ModelLoadError
+from secondpass.models.rows import read_rows
 from secondpass.models.scorer import Activation
 from secondpass.text.encode import TextEncoder
 
@@ -69,8 +68,7 @@ def find_recipe(name: str) -> PromptRecipe:
 @cache
 def read_recipes() -> Mapping[str, PromptRecipe]:
     """The recipes of prompts.toml by name, in its order."""
-    rows = tomllib.loads(files("secondpass.models").joinpath("prompts.toml").read_text(encoding="utf-8"))
-    return {name: _recipe(name, {**rows[row.pop("same_as", name)], **row}) for name, row in rows.items()}
+    return {name: _recipe(name, row) for name, row in read_rows("secondpass.models", "prompts.toml").items()}
 
 
 def answer_rows(recipe: PromptRecipe, encoder: TextEncoder) -> tuple[int, ...]:

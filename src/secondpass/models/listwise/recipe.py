@@ -5,18 +5,17 @@ Knows the text of prompts; nothing of who answers them.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from string import ascii_uppercase
-from typing import Any, Literal
+from typing import Literal
 
 from secondpass.errors import InputError
 from secondpass.models.listwise.conversation import Conversation, Message
 from secondpass.models.listwise.permutation import Identifiers, identifier
 from secondpass.models.listwise.windows import Windows
+from secondpass.models.rows import read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +95,5 @@ def find_list_recipe(name: str) -> ListRecipe:
 @cache
 def list_recipes() -> Mapping[str, ListRecipe]:
     """The recipes of recipes.toml by name, in its order."""
-    rows = tomllib.loads(files("secondpass.models.listwise").joinpath("recipes.toml").read_text(encoding="utf-8"))
-    return {name: _recipe(name, {**rows.get(row.get("same_as", name), {}), **row}) for name, row in rows.items()}
-
-
-def _recipe(name: str, row: Mapping[str, Any]) -> ListRecipe:
-    return ListRecipe(**{field: value for field, value in row.items() if field != "same_as"}, name=name)
+    rows = read_rows("secondpass.models.listwise", "recipes.toml")
+    return {name: ListRecipe(**row, name=name) for name, row in rows.items()}
