@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from secondpass.errors import InputError
+from secondpass.evaluation.collection import Group
 from secondpass.evaluation.instructions import is_instructions, load_instructions
 
 GROUP: dict[str, Any] = {
@@ -36,7 +37,10 @@ def _written(tmp_path: Path, *groups: dict[str, Any]) -> Path:
 def test_a_group_gives_a_query_and_its_reversed_twin(tmp_path: Path) -> None:
     found = load_instructions(_written(tmp_path, GROUP))
     assert found.name == tmp_path.name
-    assert found.twins == {"rec-1": "rec-1:reversed"}
+    assert found.groups == {
+        "rec-1": Group("rec-1", {"plain": "rec-1", "reversed": "rec-1:reversed"}, ("rec-1-b",), "recency")
+    }
+    assert (found.modes, found.measures) == (("plain", "reversed"), ("RR(rel=3)", "nDCG@10", "flips", "p-MRR"))
     plain, twin = found.queries["rec-1"], found.queries["rec-1:reversed"]
     assert (plain.text, plain.instruction, twin.text, twin.instruction) == (
         "limit",
@@ -76,6 +80,21 @@ def test_a_group_that_lacks_a_field_says_which(tmp_path: Path) -> None:
         load_instructions(_written(tmp_path, {name: v for name, v in GROUP.items() if name != "labels"}))
 
 
+def test_groups_without_a_reversed_wish_are_ranked_once_and_the_two_sorts_do_not_mix(tmp_path: Path) -> None:
+    single = {name: value for name, value in GROUP.items() if not name.startswith("reversed")}
+    found = load_instructions(_written(tmp_path, single))
+    assert (found.modes, found.measures, list(found.queries)) == (("plain",), ("RR(rel=3)", "nDCG@10"), ["rec-1"])
+    other = {
+        **GROUP,
+        "id": "x",
+        "documents": [{"id": "x-a", "text": "a"}],
+        "labels": {"x-a": 3},
+        "reversed_labels": {"x-a": 1},
+    }
+    with pytest.raises(InputError, match=r"dev\.jsonl:2: some groups have a reversed instruction"):
+        load_instructions(_written(tmp_path, single, other))
+
+
 def test_ids_differ_over_the_whole_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"dev\.jsonl:2: the id 'rec-1-a' stands there a second time"):
         load_instructions(_written(tmp_path, GROUP, GROUP))
@@ -83,6 +102,6 @@ def test_ids_differ_over_the_whole_file(tmp_path: Path) -> None:
 
 def test_the_development_groups_are_those_that_were_counted(shared: Path) -> None:
     found = load_instructions(shared / "data" / "instructions")
-    assert (len(found.twins), len(found.queries), len(found.documents)) == (56, 112, 590)
-    grades = [grade for query in found.twins for grade in found.qrels[query].values()]
+    assert (len(found.groups), len(found.queries), len(found.documents)) == (56, 112, 590)
+    grades = [grade for query in found.groups for grade in found.qrels[query].values()]
     assert [grades.count(grade) for grade in (3, 2, 1, 0)] == [103, 73, 302, 112]

@@ -6,37 +6,53 @@ Knows one format: `id`, `kind`, `query`, `instruction`, `now`, `documents` (`id`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from secondpass.errors import InputError
-from secondpass.evaluation.collection import Collection, Query
+from secondpass.evaluation.collection import Collection, Group, Query
 from secondpass.evaluation.textfile import TextFile, text_field
 from secondpass.types import Document
 
 REVERSED = ":reversed"
 """What is added to a group's id for the query with the opposite instruction."""
 
+MODES = ("plain", "reversed")
+MEASURES = ("RR(rel=3)", "nDCG@10")
+"""The first document that satisfies all of it, and the whole order."""
+
+TURNED = ("flips", "p-MRR")
+"""What is measured too where the wish is reversed."""
+
 DEFAULT = "dev.jsonl"
+_BEST = 3
+"""The grade of a document that answers and does all that the instruction asks."""
+
 _FIELDS = frozenset({"id", "query", "instruction", "documents", "labels"})
 
 
 def load_instructions(path: str | Path) -> Collection:
     """Read groups from a file, or from `dev.jsonl` in a folder.
 
-    Every group gives two queries over its own documents: the plain one and its twin, where the file has a reversed
-    instruction. The day of the request and the kind are metadata of the query (`now`, `kind`, `group`). Raises
-    `InputError` naming the file and line.
+    Every group gives two queries over its own documents: the plain one and its twin with the reversed instruction. The
+    day of the request and the kind are metadata of the query (`now`, `kind`, `group`). Where no group has a reversed
+    instruction there is one query a group. Raises `InputError` naming the file and line, and where only some have one.
     """
     file = TextFile(Path(path) / DEFAULT if Path(path).is_dir() else Path(path))
+    name = file.path.resolve().parent.name if file.path.name == DEFAULT else file.path.stem
+    return collected(name, ((f"{file}:{number}", row) for number, row in file.objects()))
+
+
+def collected(name: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Collection:
+    """Groups as a collection: `rows` of the format, each after the place to name where it does not hold together."""
     documents: dict[str, Document] = {}
     queries: dict[str, Query] = {}
     qrels: dict[str, dict[str, float]] = {}
     candidates: dict[str, list[str]] = {}
-    twins: dict[str, str] = {}
-    for number, row in file.objects():
-        place = f"{file}:{number}"
+    groups: dict[str, Group] = {}
+    for place, row in rows:
         if not row.keys() >= _FIELDS:
             raise InputError(f"{place}: a group needs {', '.join(sorted(_FIELDS - row.keys()))} too.")
         key = text_field(row, "id", place)
@@ -49,10 +65,11 @@ def load_instructions(path: str | Path) -> Collection:
             queries[query.id] = query
             qrels[query.id] = _grades(labels, own, place)
             candidates[query.id] = list(own)
-        if f"{key}{REVERSED}" in queries:
-            twins[key] = f"{key}{REVERSED}"
-    name = file.path.resolve().parent.name if file.path.name == DEFAULT else file.path.stem
-    return Collection(name, documents, queries, qrels, candidates, twins)
+        groups[key] = _group(key, row)
+        if len(groups[key].modes) != len(next(iter(groups.values())).modes):
+            raise InputError(f"{place}: some groups have a reversed instruction, and some have none: split the file.")
+    found = Collection(name, documents, queries, qrels, candidates, groups, MEASURES)
+    return replace(found, measures=(*MEASURES, *TURNED)) if len(found.modes) > 1 else found
 
 
 def is_instructions(path: Path) -> bool:
@@ -62,6 +79,16 @@ def is_instructions(path: Path) -> bool:
         return False
     first = next(iter(file.objects()), None)
     return first is not None and first[1].keys() >= _FIELDS
+
+
+def _group(key: str, row: Mapping[str, Any]) -> Group:
+    """The group, with the documents that are best as long as the wish is not reversed."""
+    kind = str(row.get("kind", ""))
+    if "reversed_instruction" not in row:
+        return Group(key, {MODES[0]: key}, kind=kind)
+    labels, turned = row["labels"], row["reversed_labels"]
+    changed = tuple(document for document, label in labels.items() if turned[document] < _BEST <= label)
+    return Group(key, {MODES[0]: key, MODES[1]: f"{key}{REVERSED}"}, changed, kind)
 
 
 def _queries(row: Mapping[str, Any], key: str, place: str) -> list[tuple[Query, Any]]:
