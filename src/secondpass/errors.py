@@ -10,6 +10,7 @@
     └── ServiceError             a service cannot answer now
         ├── Overloaded
         ├── DeadlineExceeded
+        ├── Cancelled
         ├── Unauthorized
         └── HostedAPIError
 
@@ -62,11 +63,19 @@ class ServiceError(SecondpassError):
 
 
 class Overloaded(ServiceError):
-    """The queue is full; try again later."""
+    """The queue is full; try again in about `retry_after` seconds, where that is known."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class DeadlineExceeded(ServiceError):
     """The answer was not ready by the deadline."""
+
+
+class Cancelled(ServiceError):
+    """Whoever asked is gone, and the work was given up."""
 
 
 class Unauthorized(ServiceError):

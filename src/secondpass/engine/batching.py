@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from secondpass.models.scorer import padded_length
+from secondpass.models.scorer import Piece, padded_length
 
 BUDGET = 1024
 """Padded tokens a batch, where no backend says what suits it."""
@@ -44,3 +44,15 @@ def batches(
         rows += bool(cost)
         taken += cost
     return made
+
+
+def shares(batch: Sequence[Piece]) -> list[int]:
+    """Padded tokens that each row of a batch takes: as many as its longest, none for a group's further rows."""
+    longest = padded_length(max(piece.length for piece in batch))
+    seen: set[int] = set()
+    found: list[int] = []
+    for piece in batch:
+        found.append(0 if piece.group in seen else longest)
+        if piece.group is not None:
+            seen.add(piece.group)
+    return found
