@@ -190,7 +190,7 @@ def test_a_record_of_ordinary_depth_is_written_whole() -> None:
 
 def test_an_unknown_renderer_is_refused() -> None:
     assert render("x", version=RENDERER) == "x"
-    with pytest.raises(InputError, match=r"version 99.*version 1"):
+    with pytest.raises(InputError, match=r"version 99.*versions 1 and 2"):
         render("x", version=99)
 
 

@@ -14,6 +14,8 @@ import typer
 
 from secondpass import __version__
 from secondpass.cli.bench import bench
+from secondpass.cli.calibrate import calibrate
+from secondpass.cli.choose import choose
 from secondpass.cli.convert import convert
 from secondpass.cli.cost import cost
 from secondpass.cli.datasets import datasets
@@ -23,6 +25,7 @@ from secondpass.cli.models import models
 from secondpass.cli.options import TRACEBACK
 from secondpass.cli.pull import pull
 from secondpass.cli.rank import rank
+from secondpass.cli.render import render
 from secondpass.errors import InputError, SecondpassError
 
 app = typer.Typer(
@@ -33,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="The second pass of search: puts the best of your candidates on top.",
 )
-for command in (rank, bench, models, datasets, pull, convert, cost, doctor):
+for command in (rank, render, bench, models, datasets, pull, convert, calibrate, cost, choose, doctor):
     app.command()(command)
 app.command("eval")(evaluate)  # named otherwise in Python, where eval is built in
 

@@ -71,6 +71,11 @@ def read(files: Sequence[Path], fields: Fields, file_format: Format | None = Non
     return candidates
 
 
+def whole(path: Path) -> Candidate:
+    """A file as one document. Raises `InputError` where it cannot be read."""
+    return Candidate("".join(_lines(path, str(path))), str(path))
+
+
 def _suffix(path: Path) -> str:
     return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
 

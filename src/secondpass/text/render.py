@@ -6,20 +6,25 @@ on: a change that moves a single character is a new version, and the old one sta
 
 from __future__ import annotations
 
-import math
 import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from secondpass.errors import InputError
+from secondpass.text.lines import MAX_DEPTH as MAX_DEPTH
+from secondpass.text.lines import is_missing, lines_of
 from secondpass.types import AnyDocument, Document, text_of
 
 RENDERER = 1
+"""The version that is used unless a model declares another."""
 
-MAX_DEPTH = 64
-"""How deep a record may be nested; beyond it lies a mapping that holds itself."""
+STRUCTURED = 2
+"""The version that recognises structure."""
 
-_INDENT = "  "
+if TYPE_CHECKING:
+    from secondpass.text.structure.registry import Rendered
+
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
@@ -27,22 +32,55 @@ _SHORT.maxstring = _SHORT.maxother = 60
 def render(document: AnyDocument, *, version: int = RENDERER, fields: Sequence[str] = ()) -> str:
     """The text that a model reads of `document`.
 
-    A string as it is. A `Document`: its title as the first line (left out if it is blank or the text's first line
-    already), the chosen metadata `fields` as `name: value` lines, then the text. A mapping with a string under `text`,
-    `content`, `page_content` or `body` likewise, with its metadata under `metadata` or beside the text. Any other
-    mapping (a function schema, a table row, a JSON record) is written whole, as `key: value` lines in its own order,
-    what is nested indented; values with nothing to read (None, NaN, an empty string, mapping or list) are left out.
-    Raises `InputError` for an unknown version, and for a record nested deeper than `MAX_DEPTH`.
+    Version 1: a string as it is. A `Document`: its title as the first line (left out if it is blank or the text's first
+    line already), the chosen metadata `fields` as `name: value` lines, then the text. A mapping with a string under
+    `text`, `content`, `page_content` or `body` likewise, with its metadata under `metadata` or beside the text. Any
+    other mapping (a function schema, a table row, a JSON record) is written whole, as `key: value` lines in its own
+    order, what is nested indented; values with nothing to read (None, NaN, an empty string, mapping or list) are left
+    out.
+
+    Version 2: the same, but structure is recognised, in mappings and in strings alike (`text/structure/registry.py`
+    lists the kinds): what matters most comes first, marks and brackets are left out. A string in which none is found
+    comes out as it is. `fields` may be paths, as in `author.name`, and where a record has any of them, they are all
+    that is read of it.
+
+    Raises `InputError` for an unknown version, and for a mapping nested deeper than `MAX_DEPTH`.
     """
-    if version != RENDERER:
-        raise InputError(f"There is no renderer of version {version!r}; this release has version {RENDERER}.")
+    if version == RENDERER:
+        return _render_1(document, fields)
+    if version == STRUCTURED:
+        return describe(document, fields=fields).text
+    raise InputError(f"There is no renderer of version {version!r}; this release has versions 1 and {STRUCTURED}.")
+
+
+def describe(document: AnyDocument, *, fields: Sequence[str] = ()) -> Rendered:
+    """What version 2 makes of `document`: the text that a model reads, and the kind of structure that was found."""
+    from secondpass.text.structure.fields import chosen
+    from secondpass.text.structure.registry import rendered_record, rendered_text
+
+    if isinstance(document, str):
+        return rendered_text(document, fields)
+    if isinstance(document, Document):
+        text, title, metadata = document.text, document.title, document.metadata
+    else:
+        found = text_of(document)
+        if found is None:
+            return rendered_record(document, fields)
+        given = document.get("title")
+        text, title, metadata = found, given if isinstance(given, str) else None, _metadata(document)
+    body = rendered_text(text)
+    told = {name: value for name, value in chosen(metadata, fields).items() if value is not text and value is not title}
+    return replace(body, text=_titled(title, body.text, lines_of(told)))
+
+
+def _render_1(document: AnyDocument, fields: Sequence[str]) -> str:
     if isinstance(document, str):
         return document
     if isinstance(document, Document):
         return _titled(document.title, document.text, _chosen(document.metadata, fields))
     text = text_of(document)
     if text is None:
-        return "\n".join(_lines(document))
+        return "\n".join(lines_of(document))
     title = document.get("title")
     return _titled(title if isinstance(title, str) else None, text, _chosen(_metadata(document), fields))
 
@@ -87,7 +125,7 @@ def _checked(position: int, document: object) -> AnyDocument:
     if isinstance(document, Document):
         _check_strings(position, document)
         return document
-    if _is_missing(document):
+    if is_missing(document):
         remedy = "It is missing: leave it out, or give an empty string."
     elif isinstance(document, bytes | bytearray):
         remedy = "Decode it first: document.decode()."
@@ -118,75 +156,7 @@ def _metadata(record: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _chosen(metadata: Mapping[str, Any], fields: Sequence[str]) -> Iterator[str]:
-    return _lines({name: metadata[name] for name in fields if name in metadata})
-
-
-def _lines(record: Mapping[Any, Any], depth: int = 0) -> Iterator[str]:
-    """`key: value` lines of a mapping, without indentation of their own."""
-    for key, value in record.items():
-        nested, lines = _written(value, depth)
-        if nested and lines:
-            yield f"{key}:"
-            yield from (_INDENT + line for line in lines)
-        elif lines:
-            yield from _hung(f"{key}: ", lines)
-
-
-def _items(values: Sequence[Any], depth: int) -> Iterator[str]:
-    """A line that starts with `- ` for each element of a list, what is nested in it indented below."""
-    for value in values:
-        _, lines = _written(value, depth)
-        yield from _hung("- ", lines)
-
-
-def _written(given: Any, depth: int) -> tuple[bool, list[str]]:
-    """A value's lines, none if it is missing, and whether they have to stand below their key."""
-    if depth > MAX_DEPTH:
-        raise InputError(f"A record is nested more than {MAX_DEPTH} deep. Flatten it, or give the part that matters.")
-    value = _plain(given)
-    if isinstance(value, Mapping):
-        return True, list(_lines(value, depth + 1))
-    if not isinstance(value, list):
-        return False, _scalar(value)
-    parts = [part for part in value if not _is_missing(part)]
-    if any(isinstance(part, Mapping | list | tuple) for part in parts):
-        return True, list(_items(parts, depth + 1))
-    lines = [_scalar(_plain(part)) for part in parts]
-    if any(len(part) > 1 or ", " in part[0] for part in lines if part):
-        return True, list(_items(parts, depth + 1))
-    joined = ", ".join(part[0] for part in lines if part)
-    return False, [joined] if joined else []
-
-
-def _hung(start: str, lines: Sequence[str]) -> Iterator[str]:
-    """The first line behind `start`, the others indented."""
-    for number, line in enumerate(lines):
-        yield (_INDENT if number else start) + line
-
-
-def _scalar(value: Any) -> list[str]:
-    if _is_missing(value) or value == "":
-        return []
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    return str(value).split("\n")
-
-
-def _plain(value: Any) -> Any:
-    """Tuples, sets and arrays as lists (sets sorted, as their own order varies), numpy's scalars as Python's."""
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=str)
-    if isinstance(value, tuple):
-        return list(value)
-    if isinstance(value, bytes | bytearray):
-        return bytes(value).decode("utf-8", "replace")
-    listed = getattr(value, "tolist", None)
-    return listed() if callable(listed) else value
-
-
-def _is_missing(value: object) -> bool:
-    """None, NaN, and what pandas writes for them."""
-    return value is None or (isinstance(value, float) and math.isnan(value)) or _kind(value) in ("NAType", "NaTType")
+    return lines_of({name: metadata[name] for name in fields if name in metadata})
 
 
 def _kind(value: object) -> str:
