@@ -97,6 +97,16 @@ a rented machine costs the same all night. So a month is counted in whole machin
 many as the traffic needs; `--peak 3` says that the busiest hour has three times the mean. Measure tokens a second
 with your documents: `secondpass bench`, times their tokens.
 
+Or let the evaluation do both: `--result FOLDER` takes quality, documents, tokens and speed of every model from what
+[`secondpass eval`](evaluation.md) wrote, and prices them at `--hourly-rate` on the machine that it ran on, each beside
+the hosted ones. Its speed is of one query after the other.
+
+```sh
+printf 'query,document,label\\nboil,Water boils at 100 degrees.,1\\nboil,Iron rusts.,0\\n' > cost.csv
+secondpass eval ./cost.csv --models embedded --output measured
+secondpass cost cohere:rerank-v3.5 --result measured --hourly-rate 0.0816 --documents 100 --tokens 300
+```
+
 ## Does it pay?
 
 A [guide to open rerankers](published.md#what-texts-say-and-what-was-published) says that above 10,000 queries a day

@@ -28,7 +28,9 @@ A collection is opened by its path, plain or compressed:
 - a folder with TREC's files: `topics.txt` (or `topics.tsv`, of id and text), `qrels.txt`, and `corpus.jsonl` or
   `collection.tsv`;
 - labelled pairs or triples in `.jsonl`, `.csv` or `.tsv`;
-- groups with instructions, `dev.jsonl`, of which each is ranked plain and with its wish reversed.
+- a set of instructions: ours, or in the layout of a benchmark, below;
+- a data set of AIR-Bench: `corpus_NAME.jsonl`, `queries_NAME_dev.jsonl` (`id`, `text`) and `qrels_NAME_dev.jsonl`
+  (`qid`, `docid`, `relevance`), the hub's rows under the names of its splits.
 
 What cannot be read is named with its file and line. Pairs are enough to begin with:
 
@@ -49,6 +51,57 @@ Columns are found by these names, or given: `open_collection(path, columns={"que
 TABULAR = """
 Without a label a document is relevant. The candidates of a query are what stands beside it, in an order made from
 their content, so that the order of the file gives no label away.
+
+## Sets of instructions
+
+Queries that differ in the instruction alone are one group: a sample never parts them, and a group counts once
+([what is measured](evaluation.md#are-instructions-followed)).
+
+| layout | what is in the folder | rankings a group | measures |
+| --- | --- | --- | --- |
+| ours | `dev.jsonl`: `id`, `kind`, `query`, `instruction`, `now`, `documents`, `labels`, `reversed_instruction`, \
+`reversed_labels` | plain, reversed | MRR of grade 3, nDCG@10, flips, p-MRR |
+| FollowIR | BEIR with query ids in `-og` and `-changed`, `qrel_diff.jsonl` and `top_ranked.jsonl` (`query-id`, \
+`corpus-ids`), `instruction.jsonl` | original, changed | p-MRR, nDCG@5 and MAP of both |
+| InfoSearch | BEIR with `qrels_og`, `qrels_changed` and `qrels_reversed` for `qrels`; queries with \
+`instruction_og`, `_changed` and `_reversed` | original, instructed, reversed | p-MRR, WISE, SICR, nDCG@10 |
+| Contextual AI | `train.jsonl`: `query`, `instruction`, `positive_metadata`, `negative_metadata`, \
+`source_dataset`, `passage_id`; `passages.jsonl` with `source_dataset`, `passage_id`, `text` | one | MRR |
+
+`secondpass datasets followir/core17 --fetch` gets FollowIR over the network. The others are rows of the hub saved as
+JSON Lines under these names; Contextual's passages have to be fetched from where they came from. How Contextual join
+passage and metadata is not published: here metadata follow the passage on a line of their own. InfoSearch comes without
+candidates, so that a first stage finds them.
+
+## The hidden part of AIR-Bench
+
+Its judgements are secret: the leaderboard takes a zip of rankings. `evaluation.airbench` reads queries without
+judgements, and writes the zip as air-benchmark 0.1.0 does:
+
+```python
+import json
+from pathlib import Path
+
+import secondpass
+from secondpass.evaluation.airbench import Task, load_airbench, write_upload
+from secondpass.evaluation.second_pass import rerank_candidates
+from secondpass.evaluation.stages import open_stage
+
+folder = Path("qa_wiki_en")
+folder.mkdir(exist_ok=True)
+rows = {
+    "corpus_default": [{"id": "d1", "text": "Water boils at 100 degrees."}, {"id": "d2", "text": "Iron rusts."}],
+    "queries_default_test": [{"id": "q1", "text": "when does water boil"}],
+}
+for name, listed in rows.items():
+    (folder / f"{name}.jsonl").write_text("\\n".join(map(json.dumps, listed)))
+
+hidden = load_airbench(folder, split="test")
+candidates = open_stage("bm25").find(hidden, 100).run
+with secondpass.load("embedded") as reranker:
+    ranked = rerank_candidates(hidden, candidates, reranker)
+write_upload(Path("upload.zip"), {Task("qa", "wiki", "en"): ranked}, retriever="bm25", reranker="embedded")
+```
 
 ## First stages
 

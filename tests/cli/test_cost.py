@@ -60,11 +60,34 @@ def test_own_prices_are_read(secondpass: Command, tmp_path: Path) -> None:
     assert ran.stdout.splitlines()[1].split("\t")[:4] == ["ours:m", "0.0200", "per search", "300.00"]
 
 
+def test_a_result_of_an_evaluation_prices_its_models_on_its_machine(secondpass: Command, tmp_path: Path) -> None:
+    texts = ["Water boils at 100 degrees.", "Iron rusts in damp air.", "Oslo lies in Norway."]
+    lines = [
+        f"{query},{text},{int(i == j)}" for i, query in enumerate(("boil", "rust")) for j, text in enumerate(texts)
+    ]
+    (tmp_path / "pairs.csv").write_text("\n".join(["query,document,label", *lines]))
+    assert secondpass("eval", "./pairs.csv", "--models", "embedded,bm25", "--output", "out").returncode == 0
+    asked = ("--result", "out", "--hourly-rate", "0.1")
+    found = json.loads(secondpass("cost", COHERE, *asked, "--json").stdout)
+    own = found["own"][0]
+    assert own["measured"]["model"] == "embedded"
+    assert own["traffic"]["documents"] == 3
+    rate = own["measured"]["tokens_per_second"]
+    assert own["usd_per_million"] == pytest.approx(1e6 * 0.1 / (3600 * rate))
+    assert found["hosted"][COHERE][0]["break_even"] == pytest.approx(2.4 / 0.002)
+    lines = secondpass("cost", COHERE, *asked, "--documents", "100").stdout.splitlines()
+    assert lines[0].split("\t")[:3] == ["model", "nDCG@10", "tokens/s"]
+    assert lines[1].split("\t")[4] == "100"
+    assert [line.split("\t")[0] for line in lines if line.startswith(("hosted", COHERE))] == ["hosted", COHERE]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
         (("--hourly-rate", "1"), 2, "give both, or neither"),
         (("--setup", "5"), 2, "--setup and --peak are of a machine"),
+        (("--result", "."), 2, "give --hourly-rate, and only that"),
+        (("--result", ".", "--hourly-rate", "1"), 2, "result.json cannot be read"),
         (("--documents", "0"), 2, "documents=0"),
         (("cohere:rerank-v99",), 2, "no price of 'cohere:rerank-v99'"),
         (("nobody/knows-it",), 1, "no model 'nobody/knows-it'"),

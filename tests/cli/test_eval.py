@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from secondpass.cli.eval import duration
 from secondpass.conversion.texts import passages
+from secondpass.evaluation.lock import held
 from secondpass.evaluation.store import read_result
 from tests.cli.conftest import Command
 
@@ -132,9 +134,73 @@ def test_json_is_one_object_and_nothing_else(secondpass: Command, manual: Path) 
     assert [row["model"] for row in table["rows"]] == ["no reranking", "ceiling", "bm25"]
 
 
+def test_a_folder_that_is_being_written_is_refused_with_the_process(
+    secondpass: Command, manual: Path, tmp_path: Path
+) -> None:
+    with held(tmp_path / "out"):
+        ran = secondpass("eval", manual, "--models", "bm25", "--sample", "2", "--output", "out")
+    assert ran.returncode == 2
+    assert f"out is being written by the process {os.getpid()}: wait for it or end it" in ran.stderr
+    assert secondpass("eval", manual, "--models", "bm25", "--sample", "2", "--output", "out").returncode == 0
+
+
+def test_weights_move_the_mean_and_are_written_down(secondpass: Command, manual: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(manual, other)
+    (other / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq0\td5\t1\n")
+    asked = ["--models", "bm25", "--k", "5", "--output", "out", "--json"]
+    ran = secondpass("eval", manual, other, *asked, "--weights", "manual=3")
+    (table,) = json.loads(ran.stdout)["tables"]
+    assert table["weights"] == {"manual": 0.75, "other": 0.25}
+    row = table["rows"][2]
+    assert row["mean"]["estimate"] == pytest.approx(0.75 * row["means"]["manual"] + 0.25 * row["means"]["other"])
+    assert "Weights: manual 0.75, other 0.25" in (tmp_path / "out" / "tables.md").read_text()
+    assert "weighted: manual 0.75, other 0.25" in (tmp_path / "out" / "report.html").read_text()
+    assert "which is no number" in secondpass("eval", manual, *asked, "--weights", "manual=much").stderr
+
+
+GROUP = {
+    "kind": "recency",
+    "query": "limit",
+    "instruction": "newest first",
+    "now": "2026-05-18",
+    "reversed_instruction": "oldest first",
+}
+
+
+def test_sets_of_instructions_are_measured_by_the_group_beside_other_collections(
+    secondpass: Command, manual: Path, tmp_path: Path
+) -> None:
+    wishes = tmp_path / "wishes"
+    wishes.mkdir()
+    rows = []
+    for i in range(4):
+        new, old = (f"g{i}-{year}" for year in (2026, 2019))
+        documents = [{"id": key, "text": f"the limit {key}", "metadata": {}} for key in (new, old)]
+        labels = {"labels": {new: 3, old: 1}, "reversed_labels": {new: 1, old: 3}}
+        rows.append({**GROUP, "id": f"g{i}", "documents": documents, **labels})
+    (wishes / "dev.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    ran = secondpass(
+        "eval", manual, wishes, "--models", "bm25", "--k", "5", "--sample", "3", "--output", "out", "--json"
+    )
+    assert ran.returncode == 0, ran.stderr
+    value = json.loads(ran.stdout)
+    (plain,), (instructed,) = value["tables"], value["instructed"]
+    assert list(plain["protocols"]) == ["manual"]
+    assert instructed["protocols"]["wishes"]["queries"] == 6  # three groups
+    head, cells = instructed["modes"]
+    assert head[1:] == ["RR(rel=3) plain", "RR(rel=3) reversed", "nDCG@10 plain", "nDCG@10 reversed", "flips", "p-MRR"]
+    assert cells[1][:2] == ["random order", "0.7500"]
+    assert "## wishes: RR(rel=3)" in (tmp_path / "out" / "tables.md").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "wishes: are instructions followed?" in page
+    assert "random order" in page
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--weights", "tea=2"], "--weights names 'tea'; the mean is over manual"),
         (["--models", "bm25,bm25"], "'bm25' twice"),
         (["--models", "hybrid(bm25, embedded"], "bracket"),
         (["--models", "bm25,,embedded"], "no name beside it"),

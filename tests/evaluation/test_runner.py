@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import secondpass
 from secondpass.errors import InputError
-from secondpass.evaluation.collection import Collection
+from secondpass.evaluation.collection import Collection, Group
 from secondpass.evaluation.metrics import evaluate, mean
 from secondpass.evaluation.record import CEILING, NO_RERANKING, Record
 from secondpass.evaluation.runner import Runner, Step, Task, prepare
+from secondpass.ranking.reranker import Reranker
+from secondpass.types import AnyDocument, Ranking
 
 pytest.importorskip("bm25s")
 
@@ -140,6 +143,55 @@ def test_the_estimate_covers_the_models_to_come_and_ends_at_nothing(task: Task, 
     assert steps[0].left_s == pytest.approx(5 * steps[0].seconds)
     assert steps[2].left_s == pytest.approx(sum(step.seconds for step in steps[:3]))
     assert steps[5].left_s == 0
+
+
+def wishes(collection: Collection) -> Collection:
+    """Two queries of the collection as a group that comes with its own candidates, of which there are two."""
+    group = Group("g", {"plain": "1", "reversed": "b"}, ("1",))
+    asked = {key: replace(collection.queries[key], instruction="newest first") for key in ("1", "b")}
+    dated = {key: replace(query, metadata={"now": "2020-02-03"}) for key, query in asked.items()}
+    own = {key: ["1", "2"] for key in dated}
+    judged = {key: collection.qrels[key] for key in dated}
+    groups = {"g": group}
+    return replace(
+        collection, queries=dated, qrels=judged, candidates=own, groups=groups, measures=("RR(rel=2)", "flips")
+    )
+
+
+def test_a_set_of_instructions_has_its_own_candidates_unless_others_are_asked_for(collection: Collection) -> None:
+    own = prepare(wishes(collection)).protocol
+    assert (own.first_stage, own.depth) == ("candidates", 2)
+    other = prepare(wishes(collection), first_stage="bm25", depth=3).protocol
+    assert other.first_stage.startswith("bm25")
+    assert other.depth == 3
+    assert prepare(collection).protocol.depth == 100
+
+
+def test_the_measures_of_a_set_of_instructions_come_first(collection: Collection, tmp_path: Path) -> None:
+    (record,), _ = run([prepare(wishes(collection))], tmp_path)
+    assert list(record.values) == ["RR(rel=2)", "nDCG@10", "RR@3"]
+
+
+def test_the_day_of_a_query_is_passed_on_and_a_model_is_warm_before_it_is_timed(
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, object]] = []
+    rank = Reranker.rank
+
+    def noted(self: Reranker, query: str, documents: Sequence[AnyDocument], **options: Any) -> Ranking:
+        asked.append((query, options.get("now")))
+        return rank(self, query, documents, **options)
+
+    monkeypatch.setattr(Reranker, "rank", noted)
+    task = prepare(wishes(collection))
+    (record,), steps = run([task], tmp_path)
+    queries = [query.text for query in task.collection.queries.values()]
+    assert asked[1:] == [(text, "2020-02-03") for text in queries]
+    assert asked[0][0] not in queries
+    assert len(record.timings) == len(steps) == 2
+    asked.clear()
+    run([task], tmp_path)
+    assert asked == []  # nothing is left to do, so nothing is warmed up
 
 
 def test_two_collections_of_one_name_are_refused(task: Task, tmp_path: Path) -> None:

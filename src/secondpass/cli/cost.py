@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,9 +16,12 @@ from secondpass.errors import InputError
 
 if TYPE_CHECKING:
     from secondpass.evaluation.cost import Machine, Traffic
+    from secondpass.evaluation.measured import Measured
     from secondpass.evaluation.prices import PriceTable, TokenPrice
 
+DOCUMENTS, TOKENS = 100, 500
 _OWN = "your machine"
+_MEASURED = ("model", "tokens/s", "$/M tokens", "documents", "tokens", "queries a day", "machines", "$/month")
 _PRICE = ("name", "$/M tokens", "basis", "$/month")
 _COMPARED = ("break-even q/day", "pays back in days")
 _SOURCE = ("as of", "source")
@@ -34,8 +38,23 @@ def cost(
         ),
     ] = None,
     queries_per_day: Annotated[float, typer.Option(help="Queries a day.")] = 10_000,
-    documents: Annotated[int, typer.Option(help="Documents a query.")] = 100,
-    tokens: Annotated[int, typer.Option(help="Tokens of a document together with the query.")] = 500,
+    documents: Annotated[
+        int | None, typer.Option(help="Documents a query. [default: 100, or as in --result]", show_default=False)
+    ] = None,
+    tokens: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens of a document together with the query. [default: 500, or as in --result]", show_default=False
+        ),
+    ] = None,
+    result: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="What `secondpass eval` wrote: its models on its machine, at --hourly-rate.",
+            show_default=False,
+        ),
+    ] = None,
     hourly_rate: Annotated[
         float | None, typer.Option(help="What a machine of your own costs an hour, in US dollars.", show_default=False)
     ] = None,
@@ -60,7 +79,14 @@ def cost(
     from secondpass.evaluation.cost import Traffic
     from secondpass.evaluation.prices import load
 
-    traffic = Traffic(queries_per_day, documents, tokens)
+    if result is not None:
+        if hourly_rate is None or tokens_per_second is not None:
+            raise InputError("--result has the tokens a second of its models: give --hourly-rate, and only that.")
+        models = own_models(result, queries_per_day, (documents, tokens), hourly_rate, peak)
+        _write_measured(models, name, load(prices), setup, billions, as_json=as_json)
+        return
+    counts = DOCUMENTS if documents is None else documents, TOKENS if tokens is None else tokens
+    traffic = Traffic(queries_per_day, *counts)
     machine = _machine(hourly_rate, tokens_per_second, peak)
     if machine is None and (setup or peak != 1):
         raise InputError("--setup and --peak are of a machine: give --hourly-rate and --tokens-per-second as well.")
@@ -116,6 +142,85 @@ def _hosted(
     return Row(name, price, each, month, even, sums.payback_days(setup, month, machine.per_month(traffic)))
 
 
+@dataclass(frozen=True, slots=True)
+class OwnModel:
+    """A model of an evaluation on the machine that it ran on, and the traffic that it is asked to take."""
+
+    measured: Measured
+    machine: Machine
+    traffic: Traffic
+
+
+def own_models(
+    result: Path, queries_per_day: float, counts: tuple[int | None, int | None], usd_per_hour: float, peak: float
+) -> list[OwnModel]:
+    """The models of a result; `counts` are documents and tokens, None for those that were measured."""
+    from secondpass.evaluation.cost import Machine, Traffic
+    from secondpass.evaluation.measured import measured
+    from secondpass.evaluation.store import read_result
+
+    documents, tokens = counts
+    return [
+        OwnModel(
+            one,
+            Machine(usd_per_hour, one.tokens_per_second, peak),
+            Traffic(
+                queries_per_day,
+                round(one.documents) if documents is None else documents,
+                max(1, round(one.tokens)) if tokens is None else tokens,
+            ),
+        )
+        for one in measured(read_result(result))
+    ]
+
+
+def _write_measured(
+    own: Sequence[OwnModel],
+    names: Sequence[str] | None,
+    table: PriceTable,
+    setup: float,
+    billions: float | None,
+    *,
+    as_json: bool,
+) -> None:
+    """The models themselves, and then each hosted one against each of them."""
+    hosted = {
+        name: [_hosted(name, table, one.traffic, one.machine, setup, billions) for one in own]
+        for name in names or table.prices
+    }
+    if as_json:
+        told = [{**asdict(one), **_own(one.machine, one.traffic)} for one in own]
+        output.write_json({"own": told, "hosted": {name: [asdict(r) for r in rows] for name, rows in hosted.items()}})
+        return
+    quality = own[0].measured.measure
+    output.write_table([*_MEASURED[:1], quality, *_MEASURED[1:]], [_measured_row(one) for one in own])
+    heads = [f"{word} {one.measured.model}" for one in own for word in ("$/month for", "break-even q/day with")]
+    lines = [
+        [name, f"{rows[0].price.usd:.4f}", *(cell for row in rows for cell in (f"{row.per_month:.2f}", _even(row)))]
+        for name, rows in hosted.items()
+    ]
+    output.write_table(["hosted", "$/M tokens", *heads], lines)
+    output.note(
+        f"{own[0].traffic.queries_per_day:g} queries a day of the documents and tokens in the first table; a month is "
+        "30 days; one query after the other, so that a server with batches does better"
+    )
+
+
+def _measured_row(one: OwnModel) -> list[object]:
+    most = one.machine.queries_per_day(one.traffic.tokens_per_query)
+    return [
+        one.measured.model,
+        f"{one.measured.quality:.4f}",
+        f"{one.measured.tokens_per_second:.0f}",
+        f"{one.machine.usd_per_million:.4f}",
+        one.traffic.documents,
+        one.traffic.tokens,
+        f"{most:.0f}",
+        one.machine.needed(one.traffic),
+        f"{one.machine.per_month(one.traffic):.2f}",
+    ]
+
+
 def _own(machine: Machine, traffic: Traffic) -> dict[str, Any]:
     return {
         **asdict(machine),
@@ -148,8 +253,11 @@ def _price(row: Row) -> list[object]:
 
 
 def _compared(row: Row) -> list[object]:
-    even = "never" if row.break_even is None else f"{row.break_even:.0f}"
-    return [even, "never" if row.payback_days is None else f"{row.payback_days:.1f}"]
+    return [_even(row), "never" if row.payback_days is None else f"{row.payback_days:.1f}"]
+
+
+def _even(row: Row) -> str:
+    return "never" if row.break_even is None else f"{row.break_even:.0f}"
 
 
 def _source(row: Row) -> list[object]:

@@ -198,5 +198,6 @@ def _counts(collection: Collection) -> dict[str, object]:
         "judgements": len(grades),
         "relevant": sum(grade > 0 for grade in grades),
         "with candidates": len(collection.candidates),
-        "with a reversed twin": len(collection.twins),
+        "groups of instructions": len(collection.groups),
+        "modes": ", ".join(collection.modes),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from secondpass.evaluation.prices import PriceTable, TokenPrice
     from secondpass.evaluation.record import Evaluation, Record
     from secondpass.evaluation.runner import Runner, Spent, Step, Task
-    from secondpass.evaluation.tables import Table
 
 _EVERY = 10.0  # seconds between two lines of progress where there is no terminal
 
@@ -46,16 +46,38 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    first_stage: Annotated[str, typer.Option(help="What finds the candidates: see `secondpass datasets`.")] = "bm25",
-    k: Annotated[int, typer.Option("--k", min=1, help="Candidates a query.")] = 100,
+    first_stage: Annotated[
+        str | None,
+        typer.Option(
+            help="What finds the candidates: bm25, dense, dense:MODEL, run:FILE, candidates, candidates:FILE, oracle, "
+            "random. [default: bm25; sets of instructions have their own]",
+            show_default=False,
+        ),
+    ] = None,
+    k: Annotated[
+        int | None,
+        typer.Option("--k", min=1, help="Candidates a query. [default: 100; all of a set's own]", show_default=False),
+    ] = None,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Queries of each collection, drawn at random. [default: all]")
+        int | None,
+        typer.Option(min=1, help="Queries of each collection (or groups), drawn at random. [default: all]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the sample and of the statistics.")] = 0,
     measure: Annotated[
         list[str] | None, typer.Option(help="A measure; may be repeated. [default: nDCG@10]", show_default=False)
     ] = None,
     level: Annotated[float, typer.Option(help="Of the intervals, between 0 and 1.")] = 0.8,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=2,...",
+            help="Weights of collections in the mean; others count 1. [default: equal]",
+            show_default=False,
+        ),
+    ] = None,
+    rules: Annotated[
+        bool, typer.Option("--rules/--no-rules", help="Whether models get what instructions say as rules, too.")
+    ] = True,
     split: Annotated[str | None, typer.Option(help="Judgements to take instead of a collection's own.")] = None,
     data_dir: Annotated[
         Path | None,
@@ -74,46 +96,97 @@ def evaluate(
 
     Every model ranks the same candidates. A second run with the same FOLDER goes on where the first one stopped.
     """
-    from secondpass.evaluation.prices import load as load_prices
-    from secondpass.evaluation.runner import Runner, Spent
-    from secondpass.evaluation.tables import table
+    from secondpass.evaluation.lock import held
 
     if not 0 < level < 1:
         raise InputError(f"--level is {level:g}: give a number between 0 and 1, such as 0.8.")
     names, measures = _names(models or ["embedded"]), _measures(measure)
-    known, spent = load_prices(prices), Spent()
-    tasks = _tasks(dataset, output_folder, data_dir, split, (first_stage, k, sample, seed), spent)
     load = {"backend": backend, "precision": precision, "device": device, "recipe": recipe}
+    with held(output_folder):
+        _evaluate(
+            Asked(tuple(dataset), data_dir, split, first_stage, k, sample, seed),
+            names,
+            measures,
+            load,
+            output_folder,
+            prices=prices,
+            level=level,
+            weights=weights,
+            rules=rules,
+            as_json=as_json,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which queries and candidates the user asked for; None where it is left to the collection."""
+
+    datasets: tuple[str, ...]
+    data_dir: Path | None
+    split: str | None
+    first_stage: str | None
+    depth: int | None
+    sample: int | None
+    seed: int
+
+
+def _evaluate(
+    asked: Asked,
+    names: Sequence[str],
+    measures: Sequence[str],
+    load: Mapping[str, str | None],
+    folder: Path,
+    *,
+    prices: Path | None,
+    level: float,
+    weights: str | None,
+    rules: bool,
+    as_json: bool,
+) -> None:
+    from secondpass.cli import findings
+    from secondpass.evaluation.prices import load as load_prices
+    from secondpass.evaluation.runner import Runner, Spent
+
+    known, spent = load_prices(prices), Spent()
+    tasks = _tasks(asked, folder, spent)
+    weighed = findings.read_weights(weights, tasks)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    with _Shown() as shown:
+    with Shown() as shown:
         runner = Runner(
             tasks,
-            output_folder,
+            folder,
             measures,
             now=now,
-            machine=_machine(),
+            machine=machine_facts(),
+            rules=rules,
             models=len(names),
             told=shown.tell,
             spent=spent,
         )
         records = _records(runner, names, load, spent)
-    done = _evaluation(runner, records, names, seed)
-    tables = [
-        table(records, each, level=level, seed=seed, price=lambda model: _price(known, model)) for each in measures
-    ]
-    _write(output_folder, done, tables)
-    _report(output_folder, done, tasks, known)
-    _show(tables, as_json=as_json)
+    done = _evaluation(runner, records, names, asked.seed)
+    found = findings.find(
+        records,
+        tasks,
+        measures,
+        level=level,
+        seed=asked.seed,
+        weights=weighed,
+        price=lambda model: price_of(known, model),
+    )
+    findings.write(folder, done, found)
+    findings.write_page(folder, done, tasks, found, known, weighed)
+    findings.show(found, as_json=as_json)
     _told_time(spent)
-    output.note(f"results, tables and runs are in {output_folder}; look at {output_folder / 'report.html'}")
+    output.note(f"results, tables and runs are in {folder}; look at {folder / 'report.html'}")
 
 
 def _names(given: Sequence[str]) -> list[str]:
-    from secondpass.evaluation.record import CEILING, NO_RERANKING
+    from secondpass.evaluation.record import CEILING, NO_RERANKING, RANDOM
     from secondpass.ranking.hybrid_name import split_names
 
     names = [name for each in given for name in split_names(each)]
-    twice = sorted({name for name in names if names.count(name) > 1} | ({NO_RERANKING, CEILING} & {*names}))
+    twice = sorted({name for name in names if names.count(name) > 1} | ({NO_RERANKING, RANDOM, CEILING} & {*names}))
     if twice:
         raise InputError(f"--models has {twice[0]!r} twice, or it is always there: name each model once.")
     return names
@@ -125,27 +198,24 @@ def _measures(given: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(str(Measure.named(name)) for name in given or ["nDCG@10"]))
 
 
-def _tasks(
-    datasets: Sequence[str],
-    folder: Path,
-    data_dir: Path | None,
-    split: str | None,
-    protocol: tuple[str, int, int | None, int],
-    spent: Spent,
-) -> list[Task]:
+def _tasks(asked: Asked, folder: Path, spent: Spent) -> list[Task]:
     from secondpass.evaluation.datasets import open_collection
     from secondpass.evaluation.runner import FIRST_STAGES, prepare
 
-    first_stage, depth, sample, seed = protocol
     tasks: list[Task] = []
-    for name in datasets:
+    for name in asked.datasets:
         with spent.on("data"):
-            collection = open_collection(name, data_dir=data_dir, split=split)
+            collection = open_collection(name, data_dir=asked.data_dir, split=asked.split)
         with spent.on("first stage"):
-            cache = folder / FIRST_STAGES
-            tasks.append(
-                prepare(collection, first_stage=first_stage, depth=depth, sample=sample, seed=seed, cache=cache)
+            made = prepare(
+                collection,
+                first_stage=asked.first_stage,
+                depth=asked.depth,
+                sample=asked.sample,
+                seed=asked.seed,
+                cache=folder / FIRST_STAGES,
             )
+        tasks.append(made)
     return tasks
 
 
@@ -161,7 +231,8 @@ def _records(runner: Runner, names: Sequence[str], load: Mapping[str, str | None
     return records
 
 
-def _machine() -> dict[str, str]:
+def machine_facts() -> dict[str, str]:
+    """What tells this machine from others, for journals and results."""
     from secondpass.backends.machine import machine
 
     here = machine()
@@ -183,7 +254,7 @@ def _evaluation(runner: Runner, records: Sequence[Record], names: Sequence[str],
         seed=seed,
         command=_command(sys.argv[1:]),
         started=runner.started,
-        machine=_machine(),
+        machine=machine_facts(),
         versions={"secondpass": __version__, **versions()},
     )
 
@@ -194,55 +265,12 @@ def _command(arguments: Sequence[str]) -> str:
     return shlex.join(["secondpass", *arguments])
 
 
-def _price(known: PriceTable, model: str) -> TokenPrice | None:
+def price_of(known: PriceTable, model: str) -> TokenPrice | None:
     """None where neither the price nor the size of a model is known."""
     try:
         return known.of(model)
     except (InputError, UnknownModel):
         return None
-
-
-def _write(folder: Path, done: Evaluation, tables: Sequence[Table]) -> None:
-    from secondpass.evaluation.store import write_result, write_runs
-    from secondpass.evaluation.tables import latex, markdown
-
-    write_result(folder, done, [each.to_dict() for each in tables])
-    here = ", ".join(done.machine.values())
-    head = (
-        f"# Evaluation\n\n`{done.command}`, begun {done.started} on {here}, secondpass {done.versions['secondpass']}."
-    )
-    text = "\n\n".join([head, *map(markdown, tables)])
-    (folder / "tables.md").write_text(f"{text}\n", encoding="utf-8", newline="\n")
-    text = "\n\n".join(map(latex, tables))
-    (folder / "tables.tex").write_text(f"{text}\n", encoding="utf-8", newline="\n")
-    for what, why in write_runs(folder, done.records).items():
-        output.note(f"no run file of {what}: {why}")
-
-
-def _report(folder: Path, done: Evaluation, tasks: Sequence[Task], known: PriceTable) -> None:
-    """The same as a page to look at; of an evaluation that is run again, the same page."""
-    from secondpass.evaluation.report import known_prices, write_report
-
-    write_report(
-        done.records,
-        {task.protocol.collection: task.collection for task in tasks},
-        folder / "report.html",
-        prices=known_prices(known, done.models),
-        versions=done.versions,
-        now=datetime.fromisoformat(done.started),
-    )
-
-
-def _show(tables: Sequence[Table], *, as_json: bool) -> None:
-    from secondpass.evaluation.tables import cost, quality
-
-    if as_json:
-        output.write_json({"tables": [each.to_dict() for each in tables]})
-        return
-    for each in tables:
-        output.write_table(*quality(each), title=each.measure)
-    if cost(tables[0])[1]:
-        output.write_table(*cost(tables[0]), title="cost")
 
 
 def _told_time(spent: Spent) -> None:
@@ -252,7 +280,7 @@ def _told_time(spent: Spent) -> None:
     output.note(f"{parts}; the evaluation itself {own:.1f} s{share}")
 
 
-class _Shown:
+class Shown:
     """Progress on stderr: a bar in a terminal, a line now and then elsewhere, and one for each model and collection."""
 
     def __init__(self) -> None:
@@ -292,7 +320,7 @@ class _Shown:
         left = f"{duration(step.left_s)} left"
         self._bar.update(self._bar.task_ids[0], description=name, completed=step.done, total=step.total, left=left)
 
-    def __enter__(self) -> _Shown:
+    def __enter__(self) -> Shown:
         return self
 
     def __exit__(

@@ -20,6 +20,9 @@ from secondpass.evaluation.textfile import COMPRESSED, Folder, TextFile, text_fi
 from secondpass.types import Document
 
 CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
+DIFFERENCE = "qrel_diff.jsonl"
+"""Which documents an edited instruction makes irrelevant, in the sets of FollowIR."""
+
 SPLIT = "test"
 
 
@@ -32,7 +35,7 @@ def load_beir(folder: str | Path, *, split: str = SPLIT) -> Collection:
     """
     parts = Folder(Path(folder), CORPUS)
     documents = read_documents(_part(parts, CORPUS))
-    queries = {key: _query(key, row) for key, row in _rows(_part(parts, QUERIES))}
+    queries = read_queries(_part(parts, QUERIES))
     qrels: dict[str, dict[str, float]] = {}
     for query, document, found in judgements(_part(parts, f"{QRELS}/{split}.tsv")):
         qrels.setdefault(query, {})[document] = found
@@ -47,6 +50,11 @@ def load_beir(folder: str | Path, *, split: str = SPLIT) -> Collection:
 def read_documents(file: TextFile) -> dict[str, Document]:
     """The documents of a `corpus.jsonl`, by id."""
     return {key: _document(key, row) for key, row in _rows(file)}
+
+
+def read_queries(file: TextFile) -> dict[str, Query]:
+    """The queries of a `queries.jsonl`, by id."""
+    return {key: _query(key, row) for key, row in _rows(file)}
 
 
 def is_beir(path: Path) -> bool:
@@ -89,6 +97,9 @@ def write_beir(collection: Collection, folder: Path) -> Path:
         if collection.candidates:
             listed = ((query, document) for query, found in collection.candidates.items() for document in found)
             _write(made / f"{CANDIDATES}.gz", _table(("query-id", "corpus-id"), listed))
+        if collection.groups:
+            rows = ({"query-id": key, "corpus-ids": list(each.changed)} for key, each in collection.groups.items())
+            _write(made / f"{DIFFERENCE}.gz", map(_json, rows))
         made.chmod(0o755)
         made.replace(folder)
     except BaseException:

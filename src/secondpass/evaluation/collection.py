@@ -31,12 +31,27 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """One request, asked with several instructions: `modes`, by their name, the id of the query for each.
+
+    The first two modes are before and after the instruction was edited or turned round; `changed` are the documents
+    that this makes worse, which have to move down. `kind`: what the instruction is about.
+    """
+
+    id: str
+    modes: Mapping[str, str]
+    changed: tuple[str, ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Collection:
     """`documents` and `queries` by id, and `qrels`: query id → document id → grade (0 judged not relevant).
 
     `candidates`: query id → the documents that it comes with, in the collection's order; empty where it has none.
-    `twins`: query id → the id of the same query with the opposite or a changed instruction. `identical_ids`: whether a
-    document with a query's own id is no candidate for it, as BEIR has it for the sets whose queries are documents.
+    `groups`: by id, for collections of instructions, whose queries all belong to one; all have the same modes.
+    `measures`: what its makers measure it by, the first one the most important. `identical_ids`: whether a document
+    with a query's own id is no candidate for it, as BEIR has it for the sets whose queries are documents.
     """
 
     name: str
@@ -44,8 +59,14 @@ class Collection:
     queries: Mapping[str, Query]
     qrels: Qrels
     candidates: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    twins: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    measures: tuple[str, ...] = ()
     identical_ids: bool = False
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The names of the groups' modes; none where there are no groups."""
+        return next((tuple(group.modes) for group in self.groups.values()), ())
 
 
 def grade(text: str) -> float:
@@ -60,7 +81,7 @@ def digest(collection: Collection) -> str:
     """A hash of all that can move a first stage's candidates: texts, ids, judgements and given candidates."""
     state = hashlib.sha256(json.dumps([collection.name, collection.identical_ids]).encode())
     for part in _parts(collection):
-        state.update(json.dumps(part, ensure_ascii=True).encode())
+        state.update(json.dumps(part, ensure_ascii=True, default=str).encode())
         state.update(b"\n")
     return state.hexdigest()
 
@@ -74,6 +95,9 @@ def _parts(collection: Collection) -> Iterable[list[Any]]:
         yield [name, sorted(judged.items())]
     for name, listed in collection.candidates.items():
         yield [name, list(listed)]
+    if collection.groups:  # an instruction may be about metadata, and about the day it is asked
+        yield [[document.id, dict(document.metadata)] for document in collection.documents.values()]
+        yield [[query.id, query.metadata.get("now")] for query in collection.queries.values()]
 
 
 def require_known(collection: Collection, listed: Mapping[str, Iterable[str]], where: str) -> None:

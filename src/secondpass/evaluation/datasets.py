@@ -6,16 +6,19 @@ Knows the layouts by their readers, and where data is kept; fetches nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from secondpass.errors import InputError
 from secondpass.evaluation import benchmarks
+from secondpass.evaluation.airbench import is_airbench, load_airbench
 from secondpass.evaluation.beir import SPLIT, is_beir, load_beir, read_documents
 from secondpass.evaluation.benchmarks import Named
 from secondpass.evaluation.collection import Collection
+from secondpass.evaluation.contextual import is_contextual, load_contextual
 from secondpass.evaluation.instructions import is_instructions, load_instructions
+from secondpass.evaluation.modes import is_followir, is_infosearch, load_followir, load_infosearch
 from secondpass.evaluation.tabular import SUFFIXES, load_table
 from secondpass.evaluation.textfile import TextFile
 from secondpass.evaluation.trec import read_qrels, read_topics
@@ -26,6 +29,13 @@ DATA = "SECONDPASS_DATA"
 
 IR_DATASETS = "ir_datasets:"
 """What stands before an id of ir_datasets."""
+
+_OWN_FORMATS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Collection]], ...] = (
+    (is_instructions, load_instructions),
+    (is_contextual, load_contextual),
+    (is_airbench, load_airbench),
+)
+"""Whether a path holds a format, and its reader."""
 
 _TOPICS = ("topics.txt", "topics.tsv", "queries.tsv")
 _QRELS = ("qrels.txt", "qrels.tsv", "qrels")
@@ -46,10 +56,11 @@ def open_collection(
 ) -> Collection:
     """Open a collection.
 
-    A path: a BEIR folder or a zip of one, a folder with a corpus and TREC's topics and qrels, groups with instructions,
-    or a table of labelled pairs (`columns` as for `load_table`). A name: a folder of that name under `data_dir`, a
-    benchmark of the table whose data lies there, or `ir_datasets:ID`. `split` chooses other judgements than the
-    collection's own. Raises `InputError` naming the file and line, or saying how data that is not here is fetched.
+    A path: a BEIR folder or a zip of one, a folder with a corpus and TREC's topics and qrels, sets of instructions
+    (ours, FollowIR's, InfoSearch's, Contextual's), a data set of AIR-Bench, or a table of labelled pairs (`columns` as
+    for `load_table`). A name: a folder of that name under `data_dir`, a benchmark of the table whose data lies there,
+    or `ir_datasets:ID`. `split` chooses other judgements than the collection's own. Raises `InputError` naming the file
+    and line, or saying how data that is not here is fetched.
     """
     text = str(path_or_name)
     if text.startswith(IR_DATASETS):
@@ -74,11 +85,16 @@ def open_path(path: Path, *, split: str | None = None, columns: Mapping[str, str
     if not path.exists():
         raise InputError(f"{path} is not there: give a folder, a zip, or a table of labelled pairs.")
     if is_beir(path):
+        if is_infosearch(path):
+            return load_infosearch(path, split=split or SPLIT)
+        if is_followir(path):
+            return load_followir(path, split=split or SPLIT)
         trec = _part(path, _TOPICS), _part(path, _QRELS)
         judged = split is not None or (path / "qrels").is_dir() or path.is_file()
         return load_beir(path, split=split or SPLIT) if judged or None in trec else _load_trec(path)
-    if is_instructions(path):
-        return load_instructions(path)
+    for found, load in _OWN_FORMATS:
+        if found(path):
+            return load(path)
     if path.is_dir():
         if _part(path, _TOPICS) and _part(path, _QRELS):
             return _load_trec(path)

@@ -14,6 +14,7 @@ from secondpass.errors import InputError, MissingExtra
 from secondpass.evaluation.beir import write_beir
 from secondpass.evaluation.benchmarks import Named
 from secondpass.evaluation.collection import Collection, Query
+from secondpass.evaluation.modes import pairs
 from secondpass.types import Document
 
 EXTRA = "datasets"
@@ -59,7 +60,7 @@ def fetch(named: Named, folder: Path, *, hub: Hub | None = None, ir_datasets: Op
 
 def from_hub(named: Named, hub: Hub) -> Collection:
     """Read a data set in mteb's layout: configurations `corpus`, `queries`, `default` or `qrels`, and where they are
-    there `top_ranked` and `instruction`, each with `SUBSET-` before it where there are subsets."""
+    there `top_ranked`, `instruction` and FollowIR's `qrel_diff`, with `SUBSET-` before each where there are subsets."""
     name, revision = named.row.hub, named.row.revision or None
     there = hub.configurations(name, revision)
 
@@ -90,7 +91,9 @@ def from_hub(named: Named, hub: Hub) -> Collection:
         if key in qrels
     }
     candidates = {str(row["query-id"]): [str(d) for d in row["corpus-ids"]] for row in optional("top_ranked")}
-    return Collection(named.name, documents, queries, qrels, candidates)
+    found = Collection(named.name, documents, queries, qrels, candidates)
+    changed = {str(row["query-id"]): [str(d) for d in row["corpus-ids"]] for row in optional("qrel_diff")}
+    return pairs(found, changed, told) if changed else found
 
 
 def from_ir_datasets(name: str, opened: Any) -> Collection:

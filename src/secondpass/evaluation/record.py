@@ -13,6 +13,9 @@ NO_RERANKING = "no reranking"
 CEILING = "ceiling"
 """The name of the record that puts the relevant candidates first: recall of the first stage, in the measure's terms."""
 
+RANDOM = "random order"
+"""The name of the record that has what all orders of the candidates give on average."""
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:

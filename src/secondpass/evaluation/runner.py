@@ -16,7 +16,8 @@ from functools import partial
 from pathlib import Path
 
 from secondpass.errors import InputError
-from secondpass.evaluation.collection import Collection, digest
+from secondpass.evaluation.collection import Collection, Query, digest
+from secondpass.evaluation.following import ranked_by
 from secondpass.evaluation.metrics import Measure, Run, evaluate_all
 from secondpass.evaluation.record import CEILING, NO_RERANKING, Protocol, Record
 from secondpass.evaluation.sample import draw, take
@@ -24,10 +25,17 @@ from secondpass.evaluation.speed import peak_memory, timed
 from secondpass.evaluation.stages import found_by, open_stage
 from secondpass.evaluation.store import JOURNALS, Answer, Journal, Key
 from secondpass.evaluation.ties import ties
+from secondpass.hosted.registry import is_hosted
+from secondpass.ranking.request import as_moment
 from secondpass.ranking.reranker import Reranker
+from secondpass.ranking.rules import VERSION, understand
 from secondpass.types import Ranking
 
 FIRST_STAGES = "first-stages"
+FIRST_STAGE = "bm25"
+CANDIDATES = "candidates"
+DEPTH = 100
+_WARM = 8  # documents that a model ranks before it is timed
 _CUTOFF = 10  # of the ties that are looked for, where the measure has none
 
 
@@ -81,17 +89,22 @@ class Spent:
 def prepare(
     collection: Collection,
     *,
-    first_stage: str = "bm25",
-    depth: int = 100,
+    first_stage: str | None = None,
+    depth: int | None = None,
     sample: int | None = None,
     seed: int = 0,
     cache: Path | None = None,
 ) -> Task:
     """Choose the queries and find their candidates; with `cache`, a folder, what was found is kept there.
 
-    `sample`: how many of the queries with a relevant document; None takes all that were judged, as trec_eval does.
-    Raises `InputError` where no query is left.
+    `first_stage` is `bm25` and `depth` 100 unless given; a collection of instructions that comes with candidates has
+    all of these instead. `sample`: how many of the queries with a relevant document, or of the groups of instructions;
+    None takes all that were judged, as trec_eval does. Raises `InputError` where no query is left.
     """
+    own = bool(collection.groups and collection.candidates) and first_stage in (None, CANDIDATES)
+    first_stage = first_stage or (CANDIDATES if own else FIRST_STAGE)
+    longest = max(map(len, collection.candidates.values()), default=DEPTH) if own else DEPTH
+    depth = depth or longest
     judged = [query for query in collection.qrels if query in collection.queries]
     queries = judged if sample is None else draw(collection, size=sample, seed=seed)
     if not queries:
@@ -110,9 +123,10 @@ def prepare(
 class Runner:
     """Evaluates models on `tasks`, one after the other, with journals in `folder`.
 
-    `now`: when this began, and `machine`: what tells it from others; both are kept with what is measured. `told` gets a
-    `Step` a query. `models`: how many there will be, for the estimate of what is left. Raises `InputError` for two
-    tasks of one name and for a measure that is not known.
+    `now`: when this began, and `machine`: what tells it from others; both are kept with what is measured. `rules`:
+    whether models get what instructions say as rules too (`Reranker.rank`). `told` gets a `Step` a query. `models`: how
+    many there will be, for the estimate of what is left. Raises `InputError` for two tasks of one name and for a
+    measure that is not known.
     """
 
     def __init__(
@@ -123,6 +137,7 @@ class Runner:
         *,
         now: str,
         machine: Mapping[str, str],
+        rules: bool = True,
         models: int = 1,
         told: Callable[[Step], None] = lambda step: None,
         spent: Spent | None = None,
@@ -135,6 +150,7 @@ class Runner:
         self.spent = spent or Spent()
         self.started = now
         self._now = now
+        self._rules = rules
         self._folder = folder
         self._machine = machine
         self._told = told
@@ -153,13 +169,26 @@ class Runner:
         """A record a task, in their order; queries that journals have already are not ranked again."""
         found: list[Record] = []
         self._left.begin()
+        is_warm = is_hosted(name)  # which a request more would cost money, and warm nothing
         for task in self.tasks:
-            key = Key(task.protocol, name, _version(reranker), {**self._machine, **_backend(reranker)})
+            rules = _rules_version(task, rules=self._rules)
+            key = Key(task.protocol, name, _version(reranker) + rules, {**self._machine, **_backend(reranker)})
             with Journal(self._folder / JOURNALS, key, now=self._now) as journal:
                 self.started = min(self.started, journal.started)
+                if not is_warm and len(journal.answers) < len(task.candidates):
+                    self._warm_up(task, reranker)
+                    is_warm = True
                 self._score(task, name, reranker, journal)
-                found.append(self._record(task, name, reranker.declared.version, *_laid(task, journal.answers)))
+                told = reranker.declared.version + rules
+                found.append(self._record(task, name, told, *_laid(task, journal.answers)))
         return found
+
+    def _warm_up(self, task: Task, reranker: Reranker) -> None:
+        """One ranking that is not timed: whatever a model does once, at its first, is not part of a query's time."""
+        first = next(iter(task.candidates.values()))
+        documents = [task.collection.documents[document] for document in [*first][:_WARM]]
+        with self.spent.on("loading"):
+            reranker.rank("a query to warm up with", documents, progress=False)
 
     def _score(self, task: Task, name: str, reranker: Reranker, journal: Journal) -> None:
         for answer in journal.answers.values():
@@ -169,7 +198,15 @@ class Runner:
                 continue
             query = task.collection.queries[query_id]
             documents = [task.collection.documents[document] for document in candidates]
-            rank = partial(reranker.rank, query.text, documents, instruction=query.instruction, progress=False)
+            rank = partial(
+                reranker.rank,
+                query.text,
+                documents,
+                instruction=query.instruction,
+                now=_now(task, query),
+                rules=self._rules,
+                progress=False,
+            )
             ranking, timing = timed(rank)
             self.spent.add("scoring", timing.seconds)
             logits, truncated = _by_place(query_id, ranking, len(documents))
@@ -180,7 +217,8 @@ class Runner:
 
     def _record(self, task: Task, model: str, version: str, run: Run, answers: Mapping[str, Answer]) -> Record:
         depth = f"R@{task.protocol.depth}"
-        measures = [*self.measures, depth] if model == CEILING else self.measures
+        asked = [*ranked_by(task.collection), *self.measures]
+        measures = [*asked, depth] if model == CEILING else asked
         qrels = task.collection.qrels
         cutoff = Measure.named(self.measures[0]).cutoff or _CUTOFF
         tied = None if model == CEILING else ties(run, qrels, cutoff=cutoff)
@@ -253,6 +291,18 @@ def _best_first(task: Task) -> dict[str, dict[str, float]]:
 def _version(reranker: Reranker) -> str:
     """All that can move a logit: the model's version, and how long inputs are dealt with."""
     return f"{reranker.declared.version} {reranker.limits!r}"
+
+
+def _rules_version(task: Task, *, rules: bool) -> str:
+    """What rules add to a model's version: nothing where no instruction of the collection has any."""
+    asked = task.collection.queries.values() if rules else ()
+    told = any(query.instruction and understand(query.instruction, as_moment(_now(task, query))) for query in asked)
+    return f" rules {VERSION}" if told else ""
+
+
+def _now(task: Task, query: Query) -> str | None:
+    """The day that a query was asked on, where its collection says so; other collections mean other things by `now`."""
+    return query.metadata.get("now") if task.collection.groups else None
 
 
 def _backend(reranker: Reranker) -> dict[str, str]:

@@ -34,15 +34,26 @@ def answerable(collection: Collection) -> list[str]:
 
 
 def draw(collection: Collection, *, size: int = SIZE, seed: int = SEED) -> list[str]:
-    """At most `size` ids of answerable queries, sorted; the same collection, size and seed give the same ids."""
+    """At most `size` ids of answerable queries, sorted; the same collection, size and seed give the same ids.
+
+    Of a collection of instructions as many groups are drawn, each with all of its queries, which are never parted.
+    """
     if size < 1:
         raise InputError(f"The size of a sample is {size}: it must be at least 1.")
     found = answerable(collection)
+    if collection.groups:
+        known = set(found)
+        whole = sorted(key for key, group in collection.groups.items() if not known.isdisjoint(group.modes.values()))
+        return sorted(q for key in _drawn(whole, size, seed) for q in collection.groups[key].modes.values())
+    return _drawn(found, size, seed)
+
+
+def _drawn(found: list[str], size: int, seed: int) -> list[str]:
     return found if len(found) <= size else sorted(random.Random(seed).sample(found, size))
 
 
 def take(collection: Collection, queries: Sequence[str]) -> Collection:
-    """The collection with these queries and their judgements only; the corpus stays whole.
+    """The collection with these queries and their judgements only; the corpus stays whole, and so does every group.
 
     Raises `InputError` where a query is unknown or has no judgement: the sample was drawn from other data.
     """
@@ -52,10 +63,12 @@ def take(collection: Collection, queries: Sequence[str]) -> Collection:
                 f"Query {query!r} of the sample is not among the judged queries of {collection.name}: "
                 "the sample was drawn from other data; draw it again."
             )
+    kept = set(queries)
     return replace(
         collection,
         queries={query: collection.queries[query] for query in queries},
         qrels={query: collection.qrels[query] for query in queries},
+        groups={key: group for key, group in collection.groups.items() if kept.issuperset(group.modes.values())},
     )
 
 

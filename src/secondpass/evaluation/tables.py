@@ -13,12 +13,18 @@ from secondpass.errors import InputError
 from secondpass.evaluation.bootstrap import LEVEL, REPLICATES, SEED, Difference, Interval, bootstrap
 from secondpass.evaluation.metrics import Measure
 from secondpass.evaluation.prices import TokenPrice
-from secondpass.evaluation.record import CEILING, NO_RERANKING, Protocol, Record
+from secondpass.evaluation.record import CEILING, NO_RERANKING, RANDOM, Protocol, Record
 from secondpass.evaluation.result import Result
 from secondpass.evaluation.significance import ROUNDS, Comparison, compare
 from secondpass.evaluation.speed import Speed, speed
 
 SIGNIFICANT = 0.05
+_BOUNDS = (RANDOM, CEILING)
+"""What no model is held against: chance, and the best that there can be."""
+
+_FIXED = (NO_RERANKING, *_BOUNDS)
+"""The rows that are no models, in the order that they stand in."""
+
 _LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
     | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
@@ -28,7 +34,7 @@ _LATEX = str.maketrans(
 @dataclass(frozen=True, slots=True)
 class Row:
     """One model. `means` by collection; `mean` their weighted mean; `to_first`: how far it is above the first model, on
-    the same draws, and `comparison` with it (the first model on its left), None for the first itself and the ceiling.
+    the same draws, and `comparison` with it (the first model on its left), None for the first itself and the bounds.
     `tie_rate`: share of queries whose value hangs on the order of equal logits; `truncated`: share of documents that
     were not read whole; None for what is no model, as `speed` and `price` are where nothing is known.
     """
@@ -73,15 +79,15 @@ def table(
     seed: int = SEED,
     price: Callable[[str], TokenPrice | None] = lambda model: None,
 ) -> Table:
-    """The table of one measure: first the two rows that are no models, then the models in order of appearance.
+    """The table of one measure: first the rows that are no models, then the models in order of appearance.
 
     Without `weights` every collection counts the same. p-values are corrected over all pairs of models, the first
     stage's order being one of them. Raises `InputError` where records are of different protocols or queries.
     """
-    name = str(Measure.named(measure))
     protocols = one_protocol(records)
+    name = measure if measure in records[0].values else str(Measure.named(measure))
     values: dict[str, dict[str, Mapping[str, float]]] = {}
-    for record in sorted(records, key=lambda r: (r.model == CEILING, r.model == NO_RERANKING)):
+    for record in sorted(records, key=lambda r: r.model in _FIXED):
         if name not in record.values:
             raise InputError(f"{record.model!r} was not measured by {name}: there is {', '.join(record.values)}.")
         of_model, collection = values.setdefault(record.model, {}), record.protocol.collection
@@ -90,16 +96,16 @@ def table(
         of_model[collection] = record.values[name]
     first = next(iter(values))
     drawn = bootstrap(values, weights, level=level, seed=seed)
-    against = {model: found for model, found in values.items() if model != CEILING}
+    against = {model: found for model, found in values.items() if model not in _BOUNDS}
     compared = compare(against, weights, seed=seed) if len(against) > 1 else ()
     comparisons = {pair.second: pair for pair in compared if pair.first == first}
-    fixed = [model for model in (NO_RERANKING, CEILING) if model in values]
+    fixed = [model for model in _FIXED if model in values]
     rows = [
         Row(
             model=model,
             means={each.collection: each.mean for each in _results(records, model, name)},
             mean=drawn.interval(model),
-            to_first=None if model in (first, CEILING) else drawn.difference(model, first),
+            to_first=None if model in (first, *_BOUNDS) else drawn.difference(model, first),
             comparison=comparisons.get(model),
             price=None if model in fixed else price(model),
             **_taken([record for record in records if record.model == model]),
@@ -159,13 +165,13 @@ def cost(made: Table) -> tuple[list[str], list[list[str]]]:
 
 def markdown(made: Table) -> str:
     """Both tables, and the protocol under them."""
-    parts = [f"## {made.measure}", _markdown(*quality(made)), _notes(made)]
-    return "\n\n".join([*parts, _markdown(*cost(made)), "\n".join(f"- {told(p)}" for p in made.protocols.values())])
+    parts = [f"## {made.measure}", grid_markdown(*quality(made)), _notes(made)]
+    return "\n\n".join([*parts, grid_markdown(*cost(made)), "\n".join(f"- {told(p)}" for p in made.protocols.values())])
 
 
 def latex(made: Table) -> str:
     """Both tables as `tabular`, for booktabs."""
-    return f"% {made.measure}\n" + "\n\n".join(_latex(*each) for each in (quality(made), cost(made)))
+    return f"% {made.measure}\n" + "\n\n".join(grid_latex(*each) for each in (quality(made), cost(made)))
 
 
 def _quality_row(made: Table, row: Row, *, several: bool) -> list[str]:
@@ -216,7 +222,7 @@ def _taken(records: Sequence[Record]) -> dict[str, Any]:
     queries = sum(record.protocol.queries for record in records)
     rates: dict[str, Any] = {"tie_rate": sum(len(record.tied) for record in records) / queries}
     timings = [timing for record in records for timing in record.timings.values()]
-    if records[0].model == CEILING:
+    if records[0].model in _BOUNDS:
         return {}
     if not timings:
         return rates
@@ -234,10 +240,12 @@ def _results(records: Sequence[Record], model: str, measure: str) -> list[Result
 
 
 def _notes(made: Table) -> str:
+    even = len(set(made.weights.values())) == 1
+    weighed = "" if even else f" Weights: {', '.join(f'{name} {share:.3g}' for name, share in made.weights.items())}."
     return (
         f"Intervals: the middle {made.level * 100:g} % of {made.replicates} stratified bootstrap replicates, seed "
         f"{made.seed}. Differences, and won, even and lost queries, are to {made.first}; p by {made.rounds} rounds "
-        f"of a paired randomisation test, corrected by Holm's method over all pairs (* up to {SIGNIFICANT})."
+        f"of a paired randomisation test, corrected by Holm's method over all pairs (* up to {SIGNIFICANT}).{weighed}"
     )
 
 
@@ -249,12 +257,14 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f} %"
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def grid_markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns and rows of text as a table of Markdown."""
     rules = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join(f"| {' | '.join(c.replace('|', chr(92) + '|') for c in row)} |" for row in (head, rules, *rows))
 
 
-def _latex(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def grid_latex(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns and rows of text as a `tabular`."""
     head_line, *lines = [" & ".join(cell.translate(_LATEX) for cell in row) + r" \\" for row in (head, *rows)]
     rules = [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", head_line, r"\midrule"]
     return "\n".join([*rules, *lines, r"\bottomrule", r"\end{tabular}"])

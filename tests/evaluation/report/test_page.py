@@ -142,6 +142,17 @@ def test_each_protocol_has_its_line_and_no_table_has_two(
     assert "depth 30 · 12 queries, all that have answers" in outline.text
 
 
+def test_the_outcome_is_told_in_a_sentence(page: str, records: list[Record]) -> None:
+    text = Outline(page).text
+    values = {
+        model: {r.protocol.collection: r.values["nDCG@10"] for r in records if r.model == model} for model in MODELS
+    }
+    drawn = bootstrap(values)
+    best = max(MODELS, key=lambda model: drawn.interval(model).estimate)
+    assert f"{best} is best: nDCG@10 {drawn.interval(best).estimate:.3f}, " in text
+    assert "no order of these candidates has more than" in text
+
+
 def test_every_chart_has_a_title_and_says_what_it_shows(page: str) -> None:
     outline = Outline(page)
     charts = [attributes for name, attributes in outline.tags if name == "svg" and "aria-hidden" not in attributes]

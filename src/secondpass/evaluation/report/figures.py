@@ -20,9 +20,11 @@ FRONT = (
     "luck."
 )
 
+_GROUPS = 5  # collections in a chart
 
-def bars(setting: Setting) -> Markup:
-    """The mean of every system on every collection."""
+
+def bars(setting: Setting) -> list[Markup]:
+    """The mean of every system on every collection; so many collections a chart that charts fit beside each other."""
     looks = {NO_RERANKING: "first", CEILING: "ceiling"} | {
         model: colour(number) for number, model in enumerate([*setting.models, *setting.left_out])
     }
@@ -33,6 +35,12 @@ def bars(setting: Setting) -> Markup:
         )
         for study in setting.studies
     ]
+    count = -(-len(groups) // _GROUPS)
+    size = -(-len(groups) // count)
+    return [_bars(setting, groups[start : start + size]) for start in range(0, len(groups), size)]
+
+
+def _bars(setting: Setting, groups: Sequence[tuple[str, Sequence[Bar]]]) -> Markup:
     told = "; ".join(
         f"{name}: {', '.join(f'{b.name} {b.interval.estimate:.3f}' for b in found)}" for name, found in groups
     )

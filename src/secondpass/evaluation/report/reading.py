@@ -14,7 +14,12 @@ _WINS = "Where the model helped most."
 _LOW = f"The first relevant candidate stands behind rank {FAR_DOWN} after reranking: it was there, and was not seen."
 
 
-def per_model(study: Study, model: str, number: int) -> Markup:
+def per_models(study: Study) -> Markup:
+    """Wins and losses of all models, beside each other where there is room."""
+    return tag("div", *(per_model(study, model) for model in study.models), class_="models")
+
+
+def per_model(study: Study, model: str) -> Markup:
     """Wins and losses of a model against the first stage, with the cases to read folded away."""
     found = changes(study, model)
     lost, won = losses(found), wins(found)

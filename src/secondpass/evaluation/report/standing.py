@@ -43,10 +43,10 @@ class Standing:
         )
 
 
-def standing(values: Values) -> Standing:
+def standing(values: Values, weights: Mapping[str, float] | None = None) -> Standing:
     """Compare systems; the pairs are corrected together (Holm). `values` has "no reranking" and the ceiling."""
-    drawn = bootstrap(values)
+    drawn = bootstrap(values, weights)
     competing = {system: found for system, found in values.items() if system != CEILING}
-    compared = {(pair.first, pair.second): pair for pair in compare(competing)} if len(competing) > 1 else {}
+    compared = {(pair.first, pair.second): pair for pair in compare(competing, weights)} if len(competing) > 1 else {}
     best = max(competing, key=lambda system: (drawn.interval(system).estimate, system != NO_RERANKING))
     return Standing(drawn, compared, best)

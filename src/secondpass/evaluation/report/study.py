@@ -51,7 +51,7 @@ class Study:
 class Setting:
     """Studies that differ in their collection alone: same first stage, depth, seed and measure.
 
-    `standing` is over the collections, each with the same weight, of the systems that all studies have.
+    `standing` is over the collections, by their weights, of the systems that all studies have.
     """
 
     studies: tuple[Study, ...]
@@ -80,11 +80,13 @@ class Setting:
         return [model for model in every if model not in self.systems]
 
 
-def settings(records: Sequence[Record], collections: Mapping[str, Collection]) -> list[Setting]:
+def settings(
+    records: Sequence[Record], collections: Mapping[str, Collection], weights: Mapping[str, float] | None = None
+) -> list[Setting]:
     """Sort records into settings and studies, in order of first appearance.
 
-    Raises `InputError` where there is no record, a collection is not given, a protocol lacks "no reranking" or the
-    ceiling, or has two records of one model.
+    `weights`: of the collections in a mean, all the same without. Raises `InputError` where there is no record, a
+    collection is not given, a protocol lacks "no reranking" or the ceiling, or has two records of one model.
     """
     if not records:
         raise InputError("There are no records to report on: evaluate a model first.")
@@ -99,7 +101,7 @@ def settings(records: Sequence[Record], collections: Mapping[str, Collection]) -
             groups.append([study])
         else:
             home.append(study)
-    return [_setting(group) for group in groups]
+    return [_setting(group, weights) for group in groups]
 
 
 def _study(protocol: Protocol, records: Sequence[Record], collections: Mapping[str, Collection]) -> Study:
@@ -124,7 +126,7 @@ def _study(protocol: Protocol, records: Sequence[Record], collections: Mapping[s
     return Study(protocol, collection, ordered, measures, stands, metrics.mean(found))
 
 
-def _setting(studies: Sequence[Study]) -> Setting:
+def _setting(studies: Sequence[Study], weights: Mapping[str, float] | None) -> Setting:
     systems = reduce(_common, [list(study.records) for study in studies])
     if len(studies) == 1:
         return Setting(tuple(studies), tuple(systems), studies[0].standing)
@@ -132,7 +134,8 @@ def _setting(studies: Sequence[Study]) -> Setting:
         system: {study.protocol.collection: study.records[system].values[study.measure] for study in studies}
         for system in systems
     }
-    return Setting(tuple(studies), tuple(systems), standing(values))
+    own = weights and {study.protocol.collection: weights[study.protocol.collection] for study in studies}
+    return Setting(tuple(studies), tuple(systems), standing(values, own))
 
 
 def _belongs(study: Study, group: Sequence[Study]) -> bool:

@@ -28,7 +28,7 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> M
 
 def standing_table(caption: str, standing: Standing, measure: str, recall: str) -> Markup:
     """Mean, interval, differences with marks, and wins for every system; `recall` goes with the ceiling's name."""
-    head = ["", measure, "80 % interval", "to no reranking", "to the best", "win / tie / loss"]
+    head = ["", measure, "80 % interval", "to no reranking", "to the best", "won / even / lost"]
     rows = [_standing_row(standing, system, recall) for system in standing.drawn.systems]
     return table(caption, head, rows)
 
