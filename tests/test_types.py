@@ -44,6 +44,8 @@ def test_to_dict_is_json_and_holds_all_there_is_to_tell() -> None:
         "query": "q",
         "model": "m",
         "degraded": True,
+        "rules": [],
+        "stages": [],
         "hits": [
             {
                 "index": 0,
@@ -54,6 +56,7 @@ def test_to_dict_is_json_and_holds_all_there_is_to_tell() -> None:
                 "chunks": 1,
                 "signals": {"recency": 0.1},
                 "parts": {"bm25": 2.5},
+                "probability": None,
                 "document": {"id": "a", "title": "T", "text": "text", "metadata": {"year": 2020}},
             }
         ],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from secondpass.conversion.convert import Conversion, convert
     from secondpass.errors import (
+        Cancelled,
         DeadlineExceeded,
         HostedAPIError,
         InputError,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         UntrainedHead,
         UnverifiedWarning,
     )
+    from secondpass.ranking.cascade import Cascade
     from secondpass.ranking.hybrid import Hybrid
     from secondpass.ranking.load import load
     from secondpass.ranking.reranker import Reranker
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Cancelled",
+    "Cascade",
     "Conversion",
     "DeadlineExceeded",
     "Document",
@@ -63,6 +67,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Cascade": "ranking.cascade",
     "Conversion": "conversion.convert",
     "Document": "types",
     "Hit": "types",

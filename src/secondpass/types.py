@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, overload
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, overload
+
+from secondpass.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,8 +43,9 @@ class Hit:
 
     `index` is its position in the caller's list. `logit` is what the ranking is sorted by, `score` the same in [0, 1]
     by the model's activation. `tokens` counts the document's tokens before any cut, `truncated` says whether some were
-    not read, `chunks` how many pieces were. `signals` breaks the logit down where anything beside the model moved it.
-    `parts`: what each model of a hybrid made of the document, as its own logit, by the model's name.
+    not read, `chunks` how many pieces were. `signals`: what moved the logit beside the model, by how much; the model's
+    own logit is the rest. `parts`: what each model of a hybrid made of the document, as its own logit, by the model's
+    name. `probability`: that the document is relevant, by the model alone, where it has a calibration.
     """
 
     index: int
@@ -54,6 +57,7 @@ class Hit:
     chunks: int = 1
     signals: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, float] = field(default_factory=dict)
+    probability: float | None = None
 
     @property
     def id(self) -> str | None:
@@ -94,18 +98,49 @@ class Hit:
             "chunks": self.chunks,
             "signals": dict(self.signals),
             "parts": dict(self.parts),
+            "probability": self.probability,
             "document": document,
         }
 
 
+class Rule(Protocol):
+    """One thing that an instruction was understood to ask for; as text, a sentence that a person can check."""
+
+    @property
+    def kind(self) -> str: ...
+    def to_dict(self) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage of a cascade did: how many documents it was `given`, how many it `read` and handed on (`kept`).
+
+    `stopped`: why it did not read them all: "time" where the budget ended, "settled" where the best could not change
+    any more, "failed: …"; None where it did.
+    """
+
+    model: str
+    given: int
+    read: int
+    kept: int
+    seconds: float
+    stopped: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking(Sequence[Hit]):
-    """Hits, best first; equal logits keep the caller's order. Prints as a table in a terminal and in a notebook."""
+    """Hits, best first; equal logits keep the caller's order. Prints as a table in a terminal and in a notebook.
+
+    `degraded`: something was left out, such as a model that failed. `rules`: what of the instruction was understood and
+    applied on top of the model; the rest of it was left to the model. `stages`: what each stage of a cascade did.
+    """
 
     query: str
     hits: tuple[Hit, ...]
     model: str
     degraded: bool = False
+    rules: tuple[Rule, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...
@@ -113,7 +148,7 @@ class Ranking(Sequence[Hit]):
     def __getitem__(self, index: slice) -> Ranking: ...
     def __getitem__(self, index: int | slice) -> Hit | Ranking:
         if isinstance(index, slice):
-            return Ranking(self.query, self.hits[index], self.model, self.degraded)
+            return replace(self, hits=self.hits[index])
         return self.hits[index]
 
     def __len__(self) -> int:
@@ -128,6 +163,8 @@ class Ranking(Sequence[Hit]):
             "query": self.query,
             "model": self.model,
             "degraded": self.degraded,
+            "rules": [dict(rule.to_dict()) for rule in self.rules],
+            "stages": [asdict(stage) for stage in self.stages],
             "hits": [hit.to_dict() for hit in self.hits],
         }
 
@@ -138,7 +175,13 @@ class Ranking(Sequence[Hit]):
             if hit.tokens <= tokens:
                 kept.append(hit)
                 tokens -= hit.tokens
-        return Ranking(self.query, tuple(kept), self.model, self.degraded)
+        return replace(self, hits=tuple(kept))
+
+    def above(self, probability: float) -> Ranking:
+        """The hits that are relevant with at least this `probability`; needs a model with a calibration."""
+        if any(hit.probability is None for hit in self.hits):
+            raise InputError(f"{self.model} has no calibration: give one to `load`, or cut with min_score.")
+        return replace(self, hits=tuple(hit for hit in self.hits if (hit.probability or 0.0) >= probability))
 
     def __rich__(self) -> Table:
         from rich.markup import escape

@@ -15,6 +15,7 @@ from secondpass import Document, HostedAPIError, Hybrid, InputError, ModelError,
 from secondpass.models.scorer import Activation, Declared, Listed
 from secondpass.ranking.fusion import How
 from secondpass.ranking.hybrid import HybridScorer
+from secondpass.ranking.request import Request
 from secondpass.text.encode import Limits
 from secondpass.types import AnyDocument
 from tests.hosted.server import Server, Told, cohere
@@ -310,11 +311,6 @@ def test_what_cannot_be_is_refused(arguments: dict[str, Any], named: str) -> Non
         Hybrid(**arguments)
 
 
-def test_parts_that_read_documents_differently_are_refused() -> None:
-    with pytest.raises(InputError, match="a version 1 and b version 2"):
-        Hybrid([Reranker(Given({}, "a")), Reranker(Given({}, "b", renderer=2))])
-
-
 def test_the_scorer_of_nothing_is_empty() -> None:
-    found = HybridScorer([Reranker(Given({}))], [1.0]).score("q", [])
+    found = HybridScorer([Reranker(Given({}))], [1.0]).score_request(Request.of("q", [], instruction=None, fields=(), renderer=1))
     assert found.logits.shape == (0,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from secondpass.cli import options, output, source
 from secondpass.types import Document
 
 if TYPE_CHECKING:
+    from secondpass.ranking.reranker import Reranker
     from secondpass.types import Ranking
 
 SOON_DONE = 1000
@@ -50,6 +52,27 @@ def rank(
     device: options.Device = "auto",
     recipe: options.Recipe = None,
     revision: options.Revision = None,
+    now: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day that dates are held against. [default: today]")
+    ] = None,
+    rules: Annotated[
+        bool, typer.Option(help="Apply what the instruction says of time, source, type, version and language.")
+    ] = True,
+    signal: Annotated[
+        str | None,
+        typer.Option(
+            "--signals",
+            metavar="A,B,...",
+            help="What counts beside the model: recency=30d@date, confidence, frequency, entities; see docs/signals.",
+            show_default=False,
+        ),
+    ] = None,
+    budget_ms: Annotated[
+        float | None, typer.Option(help="The milliseconds that the ranking may take.", show_default=False)
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Probabilities: what calibrate wrote.", show_default=False)
+    ] = None,
     as_json: options.AsJson = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show logit, tokens, cuts, chunks and signals too.")
@@ -70,20 +93,32 @@ def rank(
         max_tokens=max_tokens,
         max_query_tokens=max_query_tokens,
         truncation=truncation,
-    ) as reranker:
-        ranking = reranker.rank(
+        calibration=calibration,
+    ) as loaded:
+        ranking = _with_signals(loaded, signal).rank(
             query,
             [candidate.document for candidate in candidates],
             instruction=instruction,
             top_n=top,
             min_score=min_score,
             fields=tuple(field or ()),
+            now=now,
+            rules=rules,
+            budget_ms=budget_ms,
         )
     if as_json:
         output.write_json(_as_json(ranking, candidates))
     else:
         _show(ranking, candidates, explain=explain)
-    _warn(ranking, policy)
+    _tell(ranking, policy, explain=explain)
+
+
+def _with_signals(reranker: Reranker, text: str | None) -> Reranker:
+    if text is None:
+        return reranker
+    from secondpass.ranking.signals.parse import signals
+
+    return reranker.with_signals(*signals(text))
 
 
 def _quickest(model: str, backend: str, precision: str, device: str, documents: int) -> str:
@@ -127,12 +162,24 @@ def _explained(ranking: Ranking) -> dict[str, list[str]]:
     }
     for name in dict.fromkeys(name for hit in ranking for name in hit.signals):
         columns[name] = [f"{hit.signals[name]:+.4f}" if name in hit.signals else "" for hit in ranking]
+    if any(hit.probability is not None for hit in ranking):
+        columns["probability"] = ["" if hit.probability is None else f"{hit.probability:.3f}" for hit in ranking]
     for name in dict.fromkeys(name for hit in ranking for name in hit.parts):
         columns[name] = [f"{hit.parts[name]:.4f}" if name in hit.parts else "" for hit in ranking]
     return columns
 
 
-def _warn(ranking: Ranking, policy: str) -> None:
-    cut = sum(hit.truncated for hit in ranking)
+def _tell(ranking: Ranking, policy: str, *, explain: bool) -> None:
+    """What was cut and what ran out of time; explained, also what was understood and what each stage did."""
+    cut = sum(hit.truncated and hit.chunks > 0 for hit in ranking)
     if cut and policy == "truncate":
         output.note(f"{cut} of {len(ranking)} documents are longer than was read; --policy chunk reads them whole.")
+    late = sum(hit.chunks == 0 for hit in ranking)
+    if late:
+        output.note(f"the time was over before {late} of {len(ranking)} documents were read; they come last.")
+    if explain:
+        for rule in ranking.rules:
+            output.note(f"rule: {rule}")
+        for stage in ranking.stages:
+            ended = f", stopped: {stage.stopped}" if stage.stopped else ""
+            output.note(f"stage {stage.model}: read {stage.read} of {stage.given} in {stage.seconds:.3f} s{ended}")

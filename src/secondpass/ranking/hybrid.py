@@ -6,25 +6,24 @@ Knows rerankers by what they declare and give; how logits are joined is in `fusi
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from secondpass.errors import InputError, ModelError, ServiceError
-from secondpass.models.scorer import Declared, Listed
+from secondpass.models.scorer import Declared
+from secondpass.ranking.composite import OnFailure, instructions_of, numbered
 from secondpass.ranking.fusion import ACTIVATIONS, How, K, Part, check, fuse
 from secondpass.ranking.hybrid_name import HybridName
 from secondpass.ranking.load import Options, open_named
+from secondpass.ranking.outcome import Scored
+from secondpass.ranking.request import Request
 from secondpass.ranking.reranker import Reranker
-from secondpass.text.encode import Limits
 from secondpass.types import Hit
-
-OnFailure = Literal["raise", "leave-out"]
 
 
 class Hybrid(Reranker):
@@ -96,7 +95,9 @@ class _Found:
 
 
 class HybridScorer:
-    """A `ListScorer` over rerankers, which stay their owner's to close. Arguments as in `Hybrid`."""
+    """A `Composite` of rerankers, which stay their owner's to close. Arguments as in `Hybrid`."""
+
+    keeps_time = False
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class HybridScorer:
         weighted: bool = True,
     ) -> None:
         check(how, weights, len(rerankers), k=k)
-        self._parts = list(zip(_names(rerankers), rerankers, weights, strict=True))
+        self._parts = list(zip(numbered([r.name for r in rerankers]), rerankers, weights, strict=True))
         self._how = how
         self._k = k
         self._on_failure = on_failure
@@ -121,43 +122,39 @@ class HybridScorer:
         """What may be relied on: no more than what all parts have in common."""
         return self._declared
 
-    def score(
-        self, query: str, documents: Sequence[str], instruction: str | None = None, limits: Limits | None = None
-    ) -> Listed:
-        """The joined logits; `limits` are left aside, since each part has its own. Raises what the parts do."""
-        if not documents:
-            return Listed(np.empty(0), [], [])
-        found, failed = self._found(query, documents, instruction)
+    def score_request(self, request: Request) -> Scored:
+        """The joined logits. Raises what the parts do."""
+        if not request.documents:
+            return Scored(np.empty(0), [], [], [])
+        found, failed = self._found(request)
         if not found:
             raise failed[0]
         weights = [each.weight for each in found]
         if not any(weights):  # those that weigh something have failed
             weights = [1.0] * len(found)
         first: dict[str, int] = {}
-        same = [first.setdefault(document, position) for position, document in enumerate(documents)]
+        same = [first.setdefault(document, position) for position, document in enumerate(request.texts)]
         fused = fuse([each.logits(same) for each in found], self._how, weights, k=self._k)
         by_document = list(zip(*(each.hits for each in found), strict=True))
-        return Listed(
+        return Scored(
             fused,
             tokens=[max(hit.tokens for hit in hits) for hits in by_document],
             truncated=[any(hit.truncated for hit in hits) for hits in by_document],
-            degraded=bool(failed) or any(each.degraded for each in found),
             chunks=[max(hit.chunks for hit in hits) for hits in by_document],
+            degraded=bool(failed) or any(each.degraded for each in found),
             parts=[{each.name: hit.logit for each, hit in zip(found, hits, strict=True)} for hits in by_document],
         )
 
     def close(self) -> None:
         """Nothing is held open; the rerankers belong to who opened them."""
 
-    def _found(
-        self, query: str, documents: Sequence[str], instruction: str | None
-    ) -> tuple[list[_Found], list[ModelError | ServiceError]]:
+    def _found(self, request: Request) -> tuple[list[_Found], list[ModelError | ServiceError]]:
         """What the parts found, and why others did not."""
         found: list[_Found] = []
         failed: list[ModelError | ServiceError] = []
         for name, reranker, weight in self._parts:
             try:
-                ranking = reranker.rank(query, documents, instruction=instruction, progress=False)
+                ranking = reranker.ranked(request)
             except (ModelError, ServiceError) as error:
                 if self._on_failure == "raise":
                     raise
@@ -168,29 +165,14 @@ class HybridScorer:
         return found, failed
 
 
-def _names(rerankers: Sequence[Reranker]) -> list[str]:
-    """The parts' names, numbered from the second on where one comes again."""
-    seen: Counter[str] = Counter()
-    names = []
-    for reranker in rerankers:
-        seen[reranker.name] += 1
-        names.append(reranker.name if seen[reranker.name] == 1 else f"{reranker.name}#{seen[reranker.name]}")
-    return names
-
-
 def _declared(name: str, parts: Sequence[Declared], weights: Sequence[float], how: How) -> Declared:
-    renderers = {part.renderer: part.name for part in parts}
-    if len(renderers) > 1:
-        told = " and ".join(f"{named} version {renderer}" for renderer, named in renderers.items())
-        raise InputError(f"Documents are written out once for all parts, and {told} of that differ: leave one out.")
     most = [part.max_tokens for part in parts if part.max_tokens is not None]
-    treated = {part.instructions for part in parts}
     versions = "; ".join(f"{part.name} {part.version}" for part in parts)
     return Declared(
         name=name,
         version=f"hybrid@1 {name} weights={list(weights)} [{versions}]",
-        renderer=parts[0].renderer,
+        renderer=max(part.renderer for part in parts),
         max_tokens=min(most, default=None),
         activation=ACTIVATIONS[how],
-        instructions="slot" if "slot" in treated else "joined" if "joined" in treated else "ignored",
+        instructions=instructions_of(parts),
     )

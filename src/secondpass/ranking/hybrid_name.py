@@ -40,7 +40,7 @@ class HybridName:
         if opening is None:
             raise _wrong(text, 0, "it does not begin with 'hybrid('")
         start, how, k = _how(text, opening.end())
-        found = [_part(text, begin, end) for begin, end in _spans(text, start)]
+        found = parts_in(text, start)
         weights = None if all(weight is None for _, weight in found) else tuple(_or_one(weight) for _, weight in found)
         return cls(tuple(name for name, _ in found), weights, how, k)
 
@@ -48,13 +48,27 @@ class HybridName:
         """The name that `parse` reads as this."""
         how = self.how if self.k == K else f"{self.how} k={self.k}"
         weights = [""] * len(self.parts) if self.weights is None else [f"={_number(each)}" for each in self.weights]
-        parts = ", ".join(f"{_written(name)}{weight}" for name, weight in zip(self.parts, weights, strict=True))
+        parts = ", ".join(f"{written(name)}{weight}" for name, weight in zip(self.parts, weights, strict=True))
         return f"hybrid({how}: {parts})"
 
 
 def is_hybrid(name: str) -> bool:
     """Whether a model's name is to be read as a hybrid's."""
     return _OPENING.match(name) is not None
+
+
+def parts_in(text: str, start: int) -> list[tuple[str, float | None]]:
+    """The names from `start` to the bracket that closes what was open there, each with the number behind its `=`."""
+    return [_part(text, begin, end) for begin, end in _spans(text, start)]
+
+
+def written(name: str) -> str:
+    """A name as it stands among others in brackets: in quotes where it would be read as something else."""
+    try:
+        plain = HybridName.parse(f"hybrid({name})") == HybridName((name,))
+    except InputError:
+        plain = False
+    return name if plain else '"' + name.replace('"', '""') + '"'
 
 
 def split_names(text: str) -> list[str]:
@@ -137,15 +151,6 @@ def _last_equals(span: str) -> int:
 
 def _or_one(weight: float | None) -> float:
     return 1.0 if weight is None else weight
-
-
-def _written(name: str) -> str:
-    """A name as it stands in a hybrid's: in quotes where it would be read as something else."""
-    try:
-        plain = HybridName.parse(f"hybrid({name})") == HybridName((name,))
-    except InputError:
-        plain = False
-    return name if plain else '"' + name.replace('"', '""') + '"'
 
 
 def _number(weight: float) -> str:

@@ -10,13 +10,18 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from secondpass.backends.choose import choose
 from secondpass.errors import InputError, UnknownModel
+from secondpass.ranking.cascade_name import CascadeName, is_cascade
 from secondpass.ranking.hybrid_name import HybridName, is_hybrid
 from secondpass.ranking.reranker import Reranker
 from secondpass.text.encode import Aggregate, Limits, Policy, Truncation
 from secondpass.text.lexical import VARIANTS
+
+if TYPE_CHECKING:
+    from secondpass.ranking.calibration import Calibration
 
 DEFAULT = "embedded"
 _EMBEDDED = ("embedded", "embedded@1")
@@ -42,6 +47,7 @@ def load(
     table: str | Path | None = None,
     base_url: str | None = None,
     api_key: str | None = None,
+    calibration: Calibration | str | Path | None = None,
     policy: Policy = "truncate",
     max_tokens: int | None = None,
     overlap: int = 80,
@@ -52,8 +58,8 @@ def load(
     """Load a model: the embedded one by default, a form of BM25 (`bm25`, `bm25-robertson`, `bm25-atire`, `bm25l`,
     `bm25+`), the embedded model's encoder without its gate (`embedded-cosine`, `embedded-maxsim`), a local folder
     (`./…`, `/…`), a hub id (`org/name`), a hosted model (`cohere:rerank-v3.5`, `tei:http://localhost:8080`), a chat
-    model by a listwise recipe (`rankgpt:gpt-4o-mini`), or several models as one (`hybrid(bm25, embedded)`, see
-    `Hybrid`).
+    model by a listwise recipe (`rankgpt:gpt-4o-mini`), several models as one (`hybrid(bm25, embedded)`, see
+    `Hybrid`), or one after the other (`cascade(bm25=100, embedded)`, see `Cascade`).
 
     What is computed here: `backend`: "auto", "onnxruntime", "openvino" or "torch"; "auto" takes torch for decoders, and
     where a checkpoint has no ONNX file and the extra is installed. `precision`: "auto", "fp32", "bf16", "fp16", "int4"
@@ -69,6 +75,9 @@ def load(
 
     BM25: `table`: a file of a corpus' document frequencies (`text.lexical.Statistics.save`), instead of those of the
     candidates. Hosted models: `base_url` and `api_key` go before the environment's; `hosted.open` takes more.
+
+    `calibration`: what `secondpass calibrate` wrote for this model, or the path of it; hits then have a `probability`.
+    The embedded model has one of its own.
 
     For `policy`, `max_tokens`, `overlap`, `aggregate`, `truncation` and `max_query_tokens` see `Limits`.
     Warns with `LicenceWarning` and `UnverifiedWarning`. Raises `UnknownModel`, `UntrainedHead`, `ModelLoadError`,
@@ -92,6 +101,7 @@ def load(
             table=table,
             base_url=base_url,
             api_key=api_key,
+            calibration=calibration,
             policy=policy,
             max_tokens=max_tokens,
             overlap=overlap,
@@ -121,6 +131,7 @@ class Options:
     table: str | Path | None = None
     base_url: str | None = None
     api_key: str | None = None
+    calibration: Calibration | str | Path | None = None
     policy: Policy = "truncate"
     max_tokens: int | None = None
     overlap: int = 80
@@ -145,7 +156,16 @@ def open_named(name: str | Path, options: Options) -> Reranker:
         if value is not None and argument not in kind.takes:
             shown = argument if argument == "api_key" else f"{argument}={str(value)!r}"
             raise InputError(f"{shown} {meant}, and {str(name)!r} is {kind.what}: {kind.remedy}.")
-    return kind.open(name, options)
+    reranker = kind.open(name, options)
+    if options.calibration is not None:
+        reranker.calibrate(_calibration(options.calibration))
+    return reranker
+
+
+def _calibration(given: Calibration | str | Path) -> Calibration:
+    from secondpass.ranking.calibration import Calibration
+
+    return given if isinstance(given, Calibration) else Calibration.read(given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +180,16 @@ class _Kind:
 
 
 _CHECKPOINTS = frozenset(
-    {"revision", "recipe", "cutoff_layers", "compress_ratio", "compress_layers", "query_model", "remember_mb"}
+    {
+        "revision",
+        "recipe",
+        "cutoff_layers",
+        "compress_ratio",
+        "compress_layers",
+        "query_model",
+        "remember_mb",
+        "calibration",
+    }
 )
 _FOR_ONE_KIND = {
     "revision": "pins a hub id",
@@ -173,6 +202,7 @@ _FOR_ONE_KIND = {
     "table": "has statistics for BM25",
     "base_url": "is where a hosted model is asked",
     "api_key": "is for hosted models",
+    "calibration": "makes probabilities of one model's logits",
 }
 """What each argument does that makes sense for some kinds of names alone."""
 
@@ -251,6 +281,14 @@ def _open_hybrid(name: str | Path, options: Options) -> Reranker:
     return Hybrid(read.parts, read.weights, read.how, read.k, **each)
 
 
+def _open_cascade(name: str | Path, options: Options) -> Reranker:
+    from secondpass.ranking.cascade import Cascade
+
+    read = CascadeName.parse(str(name))
+    each = {field.name: getattr(options, field.name) for field in fields(options)}
+    return Cascade(read.stages, read.keep, **each)
+
+
 def _open_checkpoint(name: str | Path, options: Options) -> Reranker:
     from secondpass.models.load import REMEMBERED_MB, load_scorer
 
@@ -292,13 +330,24 @@ def _refuse_prefix(name: str | Path, options: Options) -> Reranker:
 _HOSTED = frozenset({"base_url", "api_key"})
 _KINDS = (
     _Kind("a form of BM25", _text(VARIANTS.__contains__), _open_bm25, frozenset({"table"})),
-    _Kind("the model in the package", _text(_EMBEDDED.__contains__), _open_embedded),
-    _Kind("the encoder in the package", _text(_ENCODER.__contains__), _open_encoder, frozenset({"remember_mb"})),
+    _Kind("the model in the package", _text(_EMBEDDED.__contains__), _open_embedded, frozenset({"calibration"})),
+    _Kind(
+        "the encoder in the package",
+        _text(_ENCODER.__contains__),
+        _open_encoder,
+        frozenset({"remember_mb", "calibration"}),
+    ),
     _Kind(
         "a hybrid",
         _text(is_hybrid),
         _open_hybrid,
         remedy="load the part that it is for with it, and give that to Hybrid",
+    ),
+    _Kind(
+        "a cascade",
+        _text(is_cascade),
+        _open_cascade,
+        remedy="load the stage that it is for with it, and give that to Cascade",
     ),
     _Kind("a built-in model", _text(_is_absent), _refuse_version, _CHECKPOINTS | _HOSTED | {"table"}),
     _Kind("a hosted model", _text(_is_hosted), _open_hosted, _HOSTED),

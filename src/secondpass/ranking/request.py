@@ -6,11 +6,13 @@ Knows what callers may give, and how to name it back to them; nothing of models 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 
 from secondpass.errors import InputError
 from secondpass.models.scorer import Reading
-from secondpass.text.render import as_documents, as_query, render
+from secondpass.ranking.rules import Understood, understand
+from secondpass.text.render import RENDERER, as_documents, as_query, render
 from secondpass.types import AnyDocument
 
 BLOCK = 256
@@ -23,19 +25,41 @@ Block = tuple[int, Sequence[int]]
 """A request's number, and positions of some of its documents."""
 
 
+Now = date | datetime | str | None
+"""A day or a moment, as text in ISO 8601 too; one without a time zone is in UTC."""
+
 Called = Callable[[int], str]
 """What the caller knows a document by, from its position in the request; for messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A query and its documents: as the caller gave them, and as the texts that a model reads."""
+    """A query and its documents: as the caller gave them, and as the texts that a model reads.
+
+    `understood`: the rules in the instruction, none where they are not wanted. `now`: what dates are held against.
+    `until`: when the answer is wanted, by `time.monotonic()`; `top_n`: how many of the best will be looked at.
+    `priority`: a higher one goes first where several wait; `gone`: whether the caller is, asked often and from any
+    thread.
+    """
 
     query: str
     instruction: str | None
     documents: Sequence[AnyDocument]
     texts: Sequence[str]
     called: Called
+    now: datetime
+    understood: Understood
+    fields: Sequence[str] = ()
+    renderer: int = RENDERER
+    until: float | None = None
+    top_n: int | None = None
+    priority: int = 0
+    gone: Callable[[], bool] | None = None
+
+    @property
+    def left(self) -> str | None:
+        """The part of the instruction that the model has to follow, None where there is none."""
+        return self.understood.left if self.understood else self.instruction
 
     @classmethod
     def of(
@@ -46,6 +70,8 @@ class Request:
         instruction: str | None,
         fields: Sequence[str],
         renderer: int,
+        now: Now = None,
+        rules: bool = True,
         called: Called = "documents[{}]".format,
     ) -> Request:
         """Check and render what the caller gave. Raises `InputError`."""
@@ -56,7 +82,23 @@ class Request:
             raise InputError(f"fields={fields!r} is a single name: put it into a list, [{fields!r}].")
         listed = as_documents(documents)
         texts = [render(one, version=renderer, fields=fields) for one in listed]
-        return cls(asked, instruction or None, listed, texts, called)
+        moment = as_moment(now)
+        understood = understand(instruction if rules else None, moment)
+        return cls(asked, instruction or None, listed, texts, called, moment, understood, fields, renderer)
+
+    def for_part(self, renderer: int) -> Request:
+        """The same for a part of a whole, in its own renderer; rules are left to the whole."""
+        texts = self.texts
+        if renderer != self.renderer:
+            texts = [render(one, version=renderer, fields=self.fields) for one in self.documents]
+        left, nothing = self.left, understand(None, self.now)
+        return replace(self, instruction=left, texts=texts, understood=nothing, renderer=renderer)
+
+    def of_documents(self, positions: Sequence[int], until: float | None = None) -> Request:
+        """The same about some of the documents."""
+        documents, texts = [self.documents[at] for at in positions], [self.texts[at] for at in positions]
+        called = self.called
+        return replace(self, documents=documents, texts=texts, called=lambda at: called(positions[at]), until=until)
 
     def readings(self, reader: Reader, positions: Sequence[int]) -> list[Reading]:
         """Readings of some of the documents. A reader knows texts alone, so it is found out here whose is refused."""
@@ -72,11 +114,26 @@ class Request:
             raise
 
 
-def by_request(requests: Sequence[Request]) -> Iterator[Block]:
+def as_moment(now: Now) -> datetime:
+    """A moment in its time zone, UTC where it names none; the present one for None. Raises `InputError`."""
+    if now is None:
+        return datetime.now(UTC)
+    if isinstance(now, str):
+        try:
+            now = datetime.fromisoformat(now)
+        except ValueError as error:
+            raise InputError(f"now={now!r} is no date: give one as 2026-11-20 or 2026-11-20T09:30+01:00.") from error
+    if not isinstance(now, date):
+        raise InputError(f"now={now!r:.80} is no date: give a date, a datetime, or text as 2026-11-20.")
+    moment = now if isinstance(now, datetime) else datetime(now.year, now.month, now.day)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def by_request(requests: Sequence[Request], size: int = BLOCK) -> Iterator[Block]:
     """One request after the other, its documents in blocks."""
     for number, request in enumerate(requests):
-        for start in range(0, len(request.texts), BLOCK):
-            yield number, range(start, min(start + BLOCK, len(request.texts)))
+        for start in range(0, len(request.texts), size):
+            yield number, range(start, min(start + size, len(request.texts)))
 
 
 def by_text(requests: Sequence[Request]) -> Iterator[Block]:

@@ -6,7 +6,11 @@ Knows scorers by their contracts alone, never a model or a backend by name.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -14,12 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secondpass.backends.base import Capabilities
+from secondpass.engine.cache import ScoreCache
 from secondpass.engine.engine import Engine
 from secondpass.errors import InputError, ModelError
-from secondpass.models.scorer import Declared, ListScorer, PairScorer, Piece, activate, bounded
-from secondpass.ranking.outcome import Report, Scored, fold, not_finite
+from secondpass.models.scorer import Declared, ListScorer, PairScorer, activate, bounded
+from secondpass.ranking.calibration import Calibration
+from secondpass.ranking.calibration.calibration import list_scorer
+from secondpass.ranking.candidates import Signal
+from secondpass.ranking.composite import Composite
+from secondpass.ranking.moves import Moved, moved
+from secondpass.ranking.outcome import Scored, not_finite
+from secondpass.ranking.pairs import Pairs
 from secondpass.ranking.progress import Bar
-from secondpass.ranking.request import Block, Called, Reader, Request, by_request, by_text
+from secondpass.ranking.request import Called, Now, Request
+from secondpass.ranking.signals.blend import Blend
 from secondpass.text.encode import Limits
 from secondpass.text.render import as_documents, as_query
 from secondpass.types import AnyDocument, Hit, Ranking
@@ -39,21 +51,35 @@ class Reranker:
 
     Safe to use from several threads, survives a fork, and closes (`with secondpass.load() as reranker`). `name`: the
     model's; `declared`: what it can; `limits`: how long inputs are dealt with; `capabilities`: the backend and why it
-    was chosen, None for models that compute without one.
+    was chosen, None for models that compute without one; `calibration`: what makes probabilities of its logits, if any;
+    `cache`: where scores are remembered from one call to the next, None, as at first, for nowhere.
     """
 
     def __init__(
-        self, scorer: PairScorer | ListScorer, *, limits: Limits | None = None, capabilities: Capabilities | None = None
+        self,
+        scorer: PairScorer | ListScorer | Composite,
+        *,
+        limits: Limits | None = None,
+        capabilities: Capabilities | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self._scorer = scorer
         self.limits = limits or Limits()
         self.capabilities = capabilities
+        self.calibration = calibration
+        self.cache: ScoreCache | None = None
+        self._signals: tuple[Signal | Blend, ...] = ()
         self._engine = Engine(streams=capabilities.streams, budget=capabilities.budget) if capabilities else Engine()
 
     @property
     def declared(self) -> Declared:
         """What the model declares about itself."""
         return self._scorer.declared
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether a document's logit is the same alone and among any others."""
+        return isinstance(self._scorer, PairScorer)
 
     @property
     def name(self) -> str:
@@ -69,16 +95,30 @@ class Reranker:
         top_n: int | None = None,
         min_score: float | None = None,
         fields: Sequence[str] = (),
+        now: Now = None,
+        rules: bool = True,
+        budget_ms: float | None = None,
+        priority: int = 0,
+        gone: Callable[[], bool] | None = None,
         progress: bool | None = None,
     ) -> Ranking:
         """Rank `documents` for `query`, best first; equal logits keep the given order.
 
-        `instruction` says what else matters, in words. `top_n` and `min_score` (in [0, 1]) leave the rest out; without
-        them every document comes back. `fields` names metadata to read along with the text. `progress`: a bar always
-        (True), never (False), or in a terminal once the work proves long (None). Raises `InputError`.
+        `instruction` says what else matters, in words. What it says of time, source, type, version and language is
+        applied as rules on top of the model, if `rules`, and comes back as `Ranking.rules`; the model reads the rest.
+        `now`: the day that dates are held against, the present one for None. `top_n` and `min_score` (in [0, 1]) leave
+        the rest out; without them every document comes back. `fields` names metadata to read along with the text.
+        `budget_ms`: the time that the ranking may take; what could not be read by then comes last, in the order given
+        or in that of an earlier stage of a `Cascade`, and the ranking is marked as degraded. `priority`: the higher
+        goes first where several threads rank; `gone`: whether nobody waits for the answer any more, asked often, from
+        any thread: the work is then given up. `progress`: a bar always (True), never (False), or in a terminal once the
+        work proves long (None). Raises `InputError`, `Overloaded` and `Cancelled`.
         """
+        began = time.monotonic()
         _check_cutoffs(top_n, min_score)
-        request = self._request(query, documents, instruction=instruction, fields=fields)
+        request = self._request(query, documents, instruction=instruction, fields=fields, now=now, rules=rules)
+        until = _until(began, budget_ms)
+        request = replace(request, top_n=top_n, until=until, priority=priority, gone=gone)
         (scored,) = self._score([request], progress)
         return self._ranking(request, scored, top_n, min_score)
 
@@ -91,9 +131,14 @@ class Reranker:
         top_n: int | None = None,
         min_score: float | None = None,
         fields: Sequence[str] = (),
+        now: Now | Sequence[Now] = None,
+        rules: bool = True,
         progress: bool | None = None,
     ) -> list[Ranking]:
-        """Rank a list of candidates for each query; batches are shared across queries. Raises `InputError`."""
+        """Rank a list of candidates for each query; batches are shared across queries.
+
+        `now` is one day for all, or a list with one a query. Raises `InputError`.
+        """
         _check_cutoffs(top_n, min_score)
         for name, given in (("queries", queries), ("instructions", instructions)):
             if isinstance(given, str):
@@ -104,9 +149,14 @@ class Reranker:
                 f"{len(queries)} queries, {len(candidate_lists)} candidate lists and {len(told)} instructions: "
                 "give one list (and one instruction, or None) a query."
             )
+        days = list(now) if isinstance(now, Sequence) and not isinstance(now, str) else [now] * len(queries)
+        if len(days) != len(queries):
+            raise InputError(f"{len(days)} days in now for {len(queries)} queries: give one each, or one for all.")
         requests = [
-            self._numbered(number, query, documents, one, fields)
-            for number, (query, documents, one) in enumerate(zip(queries, candidate_lists, told, strict=True))
+            self._numbered(number, query, documents, instruction=one, fields=fields, now=day, rules=rules)
+            for number, (query, documents, one, day) in enumerate(
+                zip(queries, candidate_lists, told, days, strict=True)
+            )
         ]
         scored = self._score(requests, progress)
         return [self._ranking(r, s, top_n, min_score) for r, s in zip(requests, scored, strict=True)]
@@ -122,11 +172,24 @@ class Reranker:
         *,
         instruction: str | None = None,
         fields: Sequence[str] = (),
+        now: Now = None,
+        rules: bool = True,
         progress: bool | None = None,
     ) -> Scores:
-        """Scores in [0, 1], float32, shape (n,), in the order of `documents`. Raises `InputError`."""
-        (scored,) = self._score([self._request(query, documents, instruction=instruction, fields=fields)], progress)
-        return bounded(scored.logits, self.declared.activation, self.declared.scale)
+        """Scores in [0, 1], float32, shape (n,), in the order of `documents`; arguments as in `rank`."""
+        request = self._request(query, documents, instruction=instruction, fields=fields, now=now, rules=rules)
+        (scored,) = self._score([request], progress)
+        return bounded(self._moved(request, scored).scored, self.declared.activation, self.declared.scale)
+
+    def ranked(self, request: Request) -> Ranking:
+        """What a composite asks of its parts: a ranking without the rules, documents rendered in their own way."""
+        own = request.for_part(self.declared.renderer)
+        (scored,) = self._read([own], progress=False)
+        read = np.flatnonzero(~np.isnan(scored.logits)).tolist()
+        if len(read) == len(scored.logits):
+            return self._ranking(own, scored, None, None)
+        ranking = self._ranking(own.of_documents(read), scored.of(read), None, None)
+        return replace(ranking, hits=tuple(replace(hit, index=read[hit.index]) for hit in ranking))
 
     def predict(
         self,
@@ -152,7 +215,7 @@ class Reranker:
             asked.setdefault(as_query(pair[0]), []).append(position)
         documents = as_documents([pair[1] for pair in every])
         requests = [
-            self._request(query, [documents[i] for i in at], instruction=prompt, called=_called_in(at))
+            self._request(query, [documents[i] for i in at], instruction=prompt, rules=False, called=_called_in(at))
             for query, at in asked.items()
         ]
         logits = np.empty(len(every), np.float32)
@@ -160,6 +223,23 @@ class Reranker:
             logits[at] = scored.logits
         scores = activate(logits, self.declared.activation) if activation_fn is None else activation_fn(logits)
         return scores[0] if single else scores
+
+    def with_signals(self, *signals: Signal | Blend) -> Reranker:
+        """The same model with `signals` on top, instead of those that it has; none takes them away.
+
+        It shares threads and weights with this one: closing either closes both.
+        """
+        other = copy(self)
+        other._signals = signals
+        return other
+
+    def calibrate(self, calibration: Calibration | None) -> None:
+        """Take another calibration, or none. Raises `InputError` where it is of another model's logits."""
+        if isinstance(self._scorer, Composite):
+            raise list_scorer(self.name)
+        if calibration is not None:
+            calibration.require(self._scorer)
+        self.calibration = calibration
 
     def close(self) -> None:
         """Free threads and weights. Batches under way end first; a call that needs more fails with a `SecondpassError`.
@@ -187,44 +267,62 @@ class Reranker:
         *,
         instruction: str | None,
         fields: Sequence[str] = (),
+        now: Now = None,
+        rules: bool = True,
         called: Called = "documents[{}]".format,
     ) -> Request:
-        renderer = self.declared.renderer
-        return Request.of(query, documents, instruction=instruction, fields=fields, renderer=renderer, called=called)
+        return Request.of(
+            query,
+            documents,
+            instruction=instruction,
+            fields=fields,
+            renderer=self.declared.renderer,
+            now=now,
+            rules=rules,
+            called=called,
+        )
 
-    def _numbered(
-        self, number: int, query: str, documents: Iterable[AnyDocument], instruction: str | None, fields: Sequence[str]
-    ) -> Request:
+    def _numbered(self, number: int, query: str, documents: Iterable[AnyDocument], **asked: Any) -> Request:
         """One request of many, whose messages say which."""
         called = f"queries[{number}]: documents[{{}}]".format
         try:
-            return self._request(query, documents, instruction=instruction, fields=fields, called=called)
+            return self._request(query, documents, called=called, **asked)
         except InputError as error:
             raise InputError(f"queries[{number}]: {error}") from error
 
     def _score(self, requests: Sequence[Request], progress: bool | None) -> list[Scored]:
         self._engine.require_open()
+        if any(request.until is not None for request in requests):
+            return [self._in_time.score_request(request) for request in requests]
+        return self._read(requests, progress)
+
+    @cached_property
+    def _in_time(self) -> Composite:
+        """What keeps to a budget: a cascade does by itself, all else is the one stage of a cascade."""
+        if isinstance(self._scorer, Composite) and self._scorer.keeps_time:
+            return self._scorer
+        from secondpass.ranking.cascade import CascadeScorer
+
+        return CascadeScorer([self])
+
+    def _read(self, requests: Sequence[Request], progress: bool | None) -> list[Scored]:
+        """Have the whole of each request scored, however long it takes."""
         scorer = self._scorer
+        if isinstance(scorer, Composite):
+            return [scorer.score_request(request) for request in requests]
         if isinstance(scorer, ListScorer):
             return [self._score_list(scorer, request) for request in requests]
-        together = scorer.declared.separable and len(requests) > 1
-        blocks = by_text(requests) if together else by_request(requests)
-        reports: list[Report] = []
         # Pieces are what gets done, and how many chunks there will be is not known ahead.
         total = None if self.limits.policy == "chunk" else sum(len(request.texts) for request in requests)
         with Bar(total, show=progress) as bar:
-            logits = self._engine.run(self._pieces(scorer, requests, blocks, reports), scorer.logits, bar.advance)
-        wrong = not_finite(logits, [report.chunks for report in reports])
-        if wrong is not None:
-            raise self._no_number(requests[reports[wrong].request], reports[wrong].document)
-        return fold(logits, reports, len(requests), self.limits.aggregate)
+            return Pairs(scorer, self._engine, self.limits, self.cache).score(requests, bar.advance, self._no_number)
 
     def _score_list(self, scorer: ListScorer, request: Request) -> Scored:
         count = len(request.texts)
         if not count:
             return Scored(np.empty(0), [], [], [])
-        listed = scorer.score(request.query, request.texts, request.instruction, self.limits)
-        wrong = not_finite(listed.logits, [1] * count)
+        listed = scorer.score(request.query, request.texts, request.left, self.limits)
+        wrong = not_finite(listed.logits)
         if wrong is not None:
             raise self._no_number(request, wrong)
         logits = listed.logits.astype(np.float64)
@@ -235,40 +333,40 @@ class Reranker:
         remedy = _REMEDIES.get(self.capabilities.precision, _DAMAGED) if self.capabilities else _DAMAGED
         return ModelError(f"{request.called(position)}: {self.name} gives it a logit that is NaN or infinite. {remedy}")
 
-    def _pieces(
-        self, scorer: PairScorer, requests: Sequence[Request], blocks: Iterable[Block], reports: list[Report]
-    ) -> Iterator[Piece]:
-        """The blocks' pieces, made as they are asked for; what is to be told of each document goes to `reports`."""
-        readers: dict[int, Reader] = {}
-        for number, positions in blocks:
-            request = requests[number]
-            if number not in readers:
-                if not scorer.declared.separable:
-                    readers.clear()  # requests come one after the other, and a query's reader may be large
-                readers[number] = scorer.read(request.query, request.instruction, self.limits)
-            readings = request.readings(readers[number], positions)
-            for position, reading in zip(positions, readings, strict=True):
-                reports.append(Report(number, position, reading.tokens, reading.truncated, len(reading.pieces)))
-                yield from reading.pieces
-
     def _ranking(self, request: Request, scored: Scored, top_n: int | None, min_score: float | None) -> Ranking:
-        scores = bounded(scored.logits, self.declared.activation, self.declared.scale)
-        order = np.argsort(-scored.logits, kind="stable")[:top_n]
+        after = self._moved(request, scored)
+        scores = bounded(after.scored, self.declared.activation, self.declared.scale)
+        order = np.argsort(-after.logits, kind="stable")[:top_n]
+        probabilities = None if self.calibration is None else self.calibration.probability(scored.logits)
         hits = (
             Hit(
                 index=int(i),
                 score=float(scores[i]),
-                logit=float(scored.logits[i]),
+                logit=float(after.logits[i]),
                 document=request.documents[i],
                 tokens=scored.tokens[i],
                 truncated=scored.truncated[i],
                 chunks=scored.chunks[i],
+                signals=after.signals[i],
                 parts=scored.parts[i] if scored.parts else {},
+                probability=None if probabilities is None else float(probabilities[i]),
             )
             for i in order
             if min_score is None or scores[i] >= min_score
         )
-        return Ranking(request.query, tuple(hits), self.name, scored.degraded)
+        rules = request.understood.rules
+        return Ranking(request.query, tuple(hits), self.name, scored.degraded, rules, scored.stages)
+
+    def _moved(self, request: Request, scored: Scored) -> Moved:
+        return moved(request, scored.logits, self.declared, self.calibration, self._signals)
+
+
+def _until(began: float, budget_ms: float | None) -> float | None:
+    if budget_ms is None:
+        return None
+    if not budget_ms > 0:
+        raise InputError(f"budget_ms={budget_ms}: give the milliseconds that a ranking may take, or None.")
+    return began + budget_ms / 1000
 
 
 def _check_cutoffs(top_n: int | None, min_score: float | None) -> None:
