@@ -17,17 +17,13 @@ EQUAL = 1.0
 def gate(candidates: Candidates) -> Floats:
     """How far each document may be moved: 1 where it answers, 0 where it does not; float64, shape (n,), in [0, 1].
 
-    Between the middles of the two groups it rises with the logit. A list without two groups is open: all ones.
+    A list without two groups is open: all ones.
     """
     logits = candidates.logits
     boundary = boundary_of(logits)
     if boundary is None:
         return np.ones(len(logits))
-    low, high = logits[logits < boundary], logits[logits >= boundary]
-    start, end = (low.max() + low.mean()) / 2, (3 * high.min() + low.max()) / 4
-    if end <= start:
-        return (logits >= boundary).astype(np.float64)
-    return np.asarray(np.clip((logits - start) / (end - start), 0, 1), dtype=np.float64)
+    return (logits >= boundary).astype(np.float64)
 
 
 def boundary_of(logits: Floats) -> float | None:

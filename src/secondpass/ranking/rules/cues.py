@@ -1,0 +1,63 @@
+"""The cue words of each language, compiled. Knows the tables' form; not what is made of a cue."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+LANGUAGES = ("en", "de", "fr", "es", "ja")
+_NEVER = re.compile(r"(?!)")
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """One language's cues.
+
+    `patterns` by section and name ("stance.prefer"); `stop`: words that name nothing; `subjects`: words that make a
+    clause of its own.
+    """
+
+    language: str
+    patterns: dict[str, re.Pattern[str]]
+    stop: frozenset[str]
+    subjects: frozenset[str]
+
+    def __getitem__(self, name: str) -> re.Pattern[str]:
+        return self.patterns.get(name, _NEVER)
+
+
+@cache
+def cues(language: str) -> Cues:
+    """The table of `language`, one of LANGUAGES."""
+    table = tomllib.loads((files(__package__) / f"{language}.toml").read_text("utf-8"))
+    words = table.pop("words")
+    spaced = language != "ja"
+    patterns = {
+        f"{section}.{name}": _compiled(entries, spaced)
+        for section, rows in table.items()
+        for name, entries in rows.items()
+    }
+    return Cues(
+        language,
+        patterns,
+        frozenset(f"{words['stop']} {words['generic']}".split()),
+        frozenset(words["subject"].split()),
+    )
+
+
+def _compiled(entries: Sequence[str], spaced: bool) -> re.Pattern[str]:
+    either = "|".join(sorted(entries, key=len, reverse=True))
+    return re.compile(rf"(?<![\w])(?:{either})(?![\w])" if spaced else f"(?:{either})")
+
+
+def language_of_instruction(text: str) -> str:
+    """The table to read an instruction with: Japanese by its script, else the one that knows most of its words."""
+    if re.search(r"[ぁ-ゖァ-ヺ一-鿿]", text):
+        return "ja"
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    counts = {language: sum(word in cues(language).stop for word in words) for language in LANGUAGES[:-1]}
+    return max(counts, key=lambda language: counts[language])

@@ -1,0 +1,77 @@
+"""Where a text says what it is: the header before it, the lines at its end. Knows layouts; not what stands in them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+HEAD = 800
+TAIL = 300
+"""Characters at a text's start and end in which it is looked for."""
+
+_LINE = 160
+_LEAD = 110
+_LABELLED = re.compile(r"^\W{0,4}[^\W\d][\w \-/]{0,28}\s?[:：=]\s?\S")
+_FOOT = re.compile(
+    r"^\W{0,3}(?:last |published|updated|source|posted|written|author|by |stand|quelle|zuletzt|publi|fuente|出典|更新)",
+    re.IGNORECASE,
+)
+
+
+class Line(NamedTuple):
+    """A line that tells of the text, and how much it is to be believed, in (0, 1]."""
+
+    text: str
+    weight: float
+
+
+def lines_about(text: str) -> list[Line]:
+    """The lines of `text` that say what it is, in order: its header, and a footer where it looks like one."""
+    start = text[:HEAD]
+    block, blank, _ = start.partition("\n\n")
+    if blank and block.count("\n") < 12 and (len(block) < 320 or block.startswith(("---", "{")) or _labelled(block)):
+        rows = [row for row in block.split("\n") if row.strip(" -\t")]
+    else:
+        rows = []
+        for row in start.split("\n")[:-1]:
+            if len(row) > _LINE or not (_LABELLED.match(row) or len(row) < 90):
+                break
+            if row.strip(" -\t"):
+                rows.append(row)
+    lines = [Line(row, _belief(row, number)) for number, row in enumerate(rows)]
+    return [*(lines or _lead(start)), *_foot(text, len(block) if rows else 0)]
+
+
+def _labelled(block: str) -> bool:
+    return all(_LABELLED.match(row) for row in block.split("\n") if row.strip())
+
+
+def _belief(row: str, number: int) -> float:
+    """First lines are names and dates; later ones may be sentences that mention others."""
+    if number == 0 or _LABELLED.match(row):
+        return 1.0
+    talks = row.rstrip().endswith((":", "!", "?")) or len(row.split()) > 9
+    return 0.35 if talks else 0.8
+
+
+def _lead(start: str) -> list[Line]:
+    """A text without a header: what stands in brackets, before a dash or labelled at its very beginning."""
+    bracketed = re.match(r"\s*((?:[\[(【{][^\])】}\n]{2,200}[\])】}]\s*)+)", start)
+    if bracketed:
+        return [Line(bracketed[1], 1.0)]
+    opening = re.match(r"([^\n.。!?:]{3,90}?)(?:\s[—–|-]{1,2}\s|[:：]\s|[.。]\s|$)", start)
+    return [Line(opening[1], 0.3)] if opening and len(opening[1]) < _LEAD else []
+
+
+def _foot(text: str, after: int) -> list[Line]:
+    """Labelled lines at the end, and brackets that close the text."""
+    tail = text[max(after, len(text) - TAIL) :]
+    rows = [row.strip() for row in tail.split("\n")[1:] if row.strip()]
+    lines = [Line(row, 0.7) for row in rows[-4:] if len(row) <= _LINE and (_LABELLED.match(row) or _FOOT.match(row))]
+    closing = re.search(r"[\[(]([^\[\]()\n]{6,120})[\])]\s*$", tail)
+    if closing and (_LABELLED.match(closing[1]) or _FOOT.match(closing[1])):
+        lines.append(Line(closing[1], 0.7))
+    last = re.search(r"(?:^|[.!?]\s)([^.!?\n]{4,80}?\d{4}[^\n]{0,12})\s*$", tail)
+    if last and not lines and _FOOT.match(last[1]):
+        lines.append(Line(last[1], 0.7))
+    return lines

@@ -1,0 +1,57 @@
+"""Which language a text is written in, and which one a word names. Knows no documents and no instructions."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+_SCRIPTS = (("ja", "[ぁ-ゖァ-ヺ]"), ("ko", "[가-힣]"), ("zh", "[一-鿿]"), ("ar", "[؀-ۿ]"))
+_ENOUGH = 2
+"""Short words that must speak for a language before a text is taken for it."""
+
+
+class Language(NamedTuple):
+    """What a language is called, as a pattern, and its commonest words."""
+
+    code: str
+    names: re.Pattern[str]
+    words: frozenset[str]
+
+
+@cache
+def languages() -> tuple[Language, ...]:
+    """The languages of languages.toml."""
+    table = tomllib.loads((files(__package__) / "languages.toml").read_text("utf-8"))
+    return tuple(
+        Language(
+            code, re.compile(rf"(?<!\w)(?:{'|'.join(row['names'])})", re.IGNORECASE), frozenset(row["words"].split())
+        )
+        for code, row in table.items()
+    )
+
+
+def code_of(value: str) -> str | None:
+    """The ISO 639-1 code that a metadata value stands for: "de-AT", "deu", "German"."""
+    short = re.match(r"([a-z]{2})(?:[-_][a-z]{2,4})?$", value.strip().lower())
+    if short:
+        return short[1]
+    return next((language.code for language in languages() if language.names.match(value.strip())), None)
+
+
+@cache
+def _scripts() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((code, re.compile(pattern)) for code, pattern in _SCRIPTS)
+
+
+def language_of(text: str) -> str | None:
+    """The language that `text` is written in; None where too little speaks for one."""
+    for code, script in _scripts():
+        if len(script.findall(text)) * 8 > len(text):
+            return code
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    counts = {language.code: sum(word in language.words for word in words) for language in languages()}
+    best = max(counts, key=lambda code: counts[code])
+    return best if counts[best] >= _ENOUGH else None

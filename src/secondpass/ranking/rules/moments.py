@@ -1,0 +1,239 @@
+"""What an instruction says of time: "since 2024", "the past twelve months", "the newest", "before that day".
+
+Knows sentences; not what is wished of the documents that fit, which the clause around it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from functools import cache
+from typing import NamedTuple
+
+from secondpass.ranking.rules.cues import Cues
+from secondpass.ranking.rules.dates import Dated, calendar, find_dates, number, words_of
+
+Window = tuple[int | None, int | None]
+
+
+class Moment(NamedTuple):
+    """A wish in time: "newest", "oldest", or a window of days; `loose` where nothing but a date was said."""
+
+    asks: str
+    window: Window
+    start: int
+    end: int
+    loose: bool = False
+
+
+def moments_in(
+    sentence: str, cues: Cues, now: datetime | None, anchor: Dated | None
+) -> tuple[list[Moment], Dated | None]:
+    """The moments of a sentence in lower case, and the last date that it speaks of.
+
+    `anchor` is the last date before it, which "since then" means. What needs a day is left alone where `now` is None.
+    """
+    found = list(_spans(sentence, cues, now)) if now else []
+    # "What applies today" asks for the newest; "today" in it is no date.
+    found += [
+        moment for moment in _ends(sentence, cues, "newest") if _TODAY.search(sentence[moment.start : moment.end])
+    ]
+    text = _blanked(sentence, found)
+    dates = find_dates(text, now, month_first=cues.language == "en")
+    if not dates and now:
+        dates = list(_bare_months(text, now))
+    last = anchor
+    index = 0
+    while index < len(dates):
+        moment, used = _dated(text, dates, index, cues)
+        found.append(moment)
+        last = dates[index]
+        index += used
+    text = _blanked(text, found)
+    for name, after in (("since_then", True), ("before_then", False)):
+        for match in cues[f"time.{name}"].finditer(text):
+            mark = last or anchor
+            if mark is not None:
+                window = (mark.low, None) if after else (None, mark.low - 1)
+                found.append(Moment("between", window, *match.span()))
+                text = _blanked(text, found)
+    text = cues["time.stale"].sub(lambda match: " " * len(match[0]), text)  # "no longer in force" is not "in force"
+    for name in ("oldest", "newest", "old", "new"):
+        found += _ends(text, cues, name)
+        text = _blanked(text, found)
+    return found, last
+
+
+_TODAY = re.compile(r"today|now|at the moment|these days|heute|jetzt|aujourd|hoy|現在")
+
+
+def _ends(text: str, cues: Cues, name: str) -> list[Moment]:
+    """The newest or the oldest that is asked for; "old" and "new" alone ask only where their clause takes a stance."""
+    asks, loose = ("newest" if name.startswith("new") else "oldest"), name in ("old", "new")
+    return [Moment(asks, (None, None), *match.span(), loose) for match in cues[f"time.{name}"].finditer(text)]
+
+
+_MONTH = re.compile(
+    r"(?<!\w)(?:january|february|april|june|july|august|september|october|november|december|januar|februar|juni|juli|oktober"
+    r"|dezember|janvier|février|avril|juin|juillet|août|septembre|octobre|novembre|décembre|enero|febrero|abril|junio|julio"
+    r"|agosto|septiembre|octubre|noviembre|diciembre)(?!\w)"
+)
+
+
+def _bare_months(text: str, now: datetime) -> Iterator[Dated]:
+    """Months without a year, as the last such month before now."""
+    for match in _MONTH.finditer(text):
+        found = find_dates(f"1 {match[0]}", now)
+        for one in found:
+            last = date.fromordinal(one.low).replace(day=28).toordinal() + 3
+            yield Dated(one.low, last, *match.span())
+
+
+def _blanked(text: str, moments: list[Moment]) -> str:
+    """`text` without what has been understood, at the same length."""
+    for moment in moments:
+        text = text[: moment.start] + "\x00" * (moment.end - moment.start) + text[moment.end :]
+    return text
+
+
+@cache
+def _amount() -> str:
+    return rf"(?P<n>\d+|[〇一二三四五六七八九十]+|{words_of('numbers')})?\s*(?P<u>{words_of('units')})(?![a-zà-ÿ])"
+
+
+def _spans(sentence: str, cues: Cues, now: datetime) -> Iterator[Moment]:
+    """Lengths of time counted back from now: the last two years, older than six months, this quarter."""
+    today = now.date().toordinal()
+    for name in ("within", "within_plain", "older"):
+        pattern = cues[f"time.{name}"].pattern
+        for match in _length(pattern, cues.language, name).finditer(sentence):
+            count = number(match["n"]) if match["n"] else (1 if name == "within" else None)
+            if count is None:
+                continue
+            first = today - round(count * calendar()["units"][match["u"]])
+            negated = name == "older" and re.search(r"(?:not|nicht|no|pas)\s+$", sentence[: match.start()])
+            window = (None, first - 1) if name == "older" and not negated else (first, None)
+            sentence = sentence[: match.start()] + "\x00" * (match.end() - match.start()) + sentence[match.end() :]
+            yield Moment("between", window, *match.span())
+    for match in re.finditer(_this(), sentence):
+        low, high = _current(now.date(), calendar()["units"][match["u"]])
+        yield Moment("between", (low, high), *match.span())
+
+
+@cache
+def _length(pattern: str, language: str, name: str) -> re.Pattern[str]:
+    if language == "ja" and name != "within":
+        return re.compile(_amount() + pattern)
+    if language == "fr" and name == "within":
+        return re.compile(rf"(?:(?:dans|durant|pendant|sur|au cours des|des|de|les)\s+)*(?:ces\s+)?"
+                          rf"{_amount_of('n')}\s*(?:derni(?:ers|ères)\s+){_amount_of('u')}|(?!)")  # fmt: skip
+    return re.compile(rf"{pattern}\s*{_amount()}")
+
+
+@cache
+def _amount_of(part: str) -> str:
+    if part == "n":
+        return rf"(?P<n>\d+|{words_of('numbers')})?"
+    return rf"(?P<u>{words_of('units')})(?![a-zà-ÿ])"
+
+
+@cache
+def _this() -> str:
+    return (
+        rf"(?:(?<!\w)(?:this|current|diese[snm]?|cette|cet|este|esta|ce)\s+|今)(?P<u>{words_of('units')})(?![a-zà-ÿ])"
+    )
+
+
+def _current(today: date, days: float) -> tuple[int, int]:
+    """The week, month, quarter or year that today lies in, up to today."""
+    if days > 300:
+        first = today.replace(month=1, day=1)
+    elif days > 80:
+        first = today.replace(month=3 * ((today.month - 1) // 3) + 1, day=1)
+    elif days > 20:
+        first = today.replace(day=1)
+    else:
+        return today.toordinal() - today.weekday(), today.toordinal()
+    return first.toordinal(), today.toordinal()
+
+
+def _dated(text: str, dates: list[Dated], index: int, cues: Cues) -> tuple[Moment, int]:
+    """The moment that a date makes with the words around it, and how many dates it took."""
+    one = dates[index]
+    at = max(0, one.start - _HEAD)
+    head = text[at : one.start].rstrip(" ('\"")
+    tail = text[one.end : one.end + _TAIL].lstrip()
+    if index + 1 < len(dates):
+        two = dates[index + 1]
+        start = _ending(head, cues, "between")
+        if start is not None and cues["time.to"].fullmatch(text[one.end : two.start].strip()):
+            return Moment("between", (one.low, two.high), at + start, two.end), 2
+    behind = _behind(text, one, tail, cues)
+    if behind:
+        return behind, 1
+    for name, window_of in (("after", _window_after), ("before", _window_before)):
+        start = _ending(head, cues, name)
+        if start is not None:
+            return Moment("between", window_of(head[start:], one), at + start, one.end), 1
+    start = _ending(head, cues, "during")
+    begin = one.start if start is None else at + start
+    return Moment("between", (one.low, one.high), begin, one.end, loose=True), 1
+
+
+def _behind(text: str, one: Dated, tail: str, cues: Cues) -> Moment | None:
+    """Words after a date that open one of its ends: "2024 or later", "2020年以降"."""
+    later = _LATER.match(tail)
+    if later:
+        gap = len(text[one.end : one.end + _TAIL]) - len(tail)
+        return Moment("between", (one.low, None), one.start, one.end + gap + later.end())
+    earlier = _EARLIER.match(tail)
+    if earlier:
+        inclusive = not tail.startswith(("より前", "より古い"))
+        return Moment("between", (None, one.high if inclusive else one.low - 1), one.start, one.end + earlier.end())
+    return None
+
+
+_HEAD = 48
+_TAIL = 12
+_OR = r"(?:or|and|oder|und|ou|o|y|et)\s+"
+_LATER = re.compile(
+    rf"{_OR}(?:later|newer|after|onwards?|jünger|neuer|später|danach|plus (?:tard|récent)|posterior\w*|después"
+    r"|más reciente\w*)|onwards?|以降|以後|からの|から"
+)
+_EARLIER = re.compile(
+    rf"{_OR}(?:earlier|older|before|älter|früher|davor|plus ancien|avant|anterior\w*|antes)|以前|より前|まで|より古い"
+)
+_STRICT = re.compile(
+    r"after|later than|newer than|following|recent than|nach|später als|neuer als|après|después|posterior|postérieur"
+    r"|tras"
+)
+
+
+_INCLUSIVE = re.compile(r"until|till|up to|as (?:of|at)|no later|not after|bis|jusqu|hasta|by$")
+
+
+def _window_after(cue: str, one: Dated) -> Window:
+    """What "after 2020" and "since 2020" mean: from when it is over on, or with it."""
+    return (one.high + 1 if _STRICT.search(cue) and "not" not in cue and "no " not in cue else one.low), None
+
+
+def _window_before(cue: str, one: Dated) -> Window:
+    """What "before 2020" and "until 2020" mean: without it, or with it."""
+    return None, one.high if _INCLUSIVE.search(cue) else one.low - 1
+
+
+def _ending(head: str, cues: Cues, name: str) -> int | None:
+    """Where the cue begins that `head` ends with; None where it ends with none."""
+    for match in cues[f"time.{name}"].finditer(head):
+        if match.end() == len(head):
+            return match.start()
+    if name in ("after", "before"):  # a few words may stand between: "since the reform of 1 September"
+        near = list(cues[f"time.{name}"].finditer(head))
+        if (
+            near
+            and re.fullmatch(r"[\s\w'’-]{0,40}", head[near[-1].end() :])
+            and len(head[near[-1].end() :].split()) <= 5
+        ):
+            return near[-1].start()
+    return None

@@ -1,0 +1,221 @@
+"""What a document says of itself: its date, its versions, its language, and the words that name it.
+
+Reads metadata under any keys, and the text where it has a header or a footer. Knows no instruction.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any
+
+from secondpass.ranking.candidates import metadata_of
+from secondpass.ranking.rules.dates import Dated, date_of, find_dates
+from secondpass.ranking.rules.head import lines_about
+from secondpass.ranking.rules.languages import code_of, language_of
+from secondpass.ranking.rules.versions import Version, find_versions, version_of
+from secondpass.types import TEXT_KEYS, AnyDocument, Document
+
+KINDS = frozenset({"recency", "version", "language"})
+"""Kinds of rules that need more of a document than its names."""
+
+_DEPTH = 4
+_SHORT = 200
+_BREAK = re.compile(r"[·|;,()\[\]>›/]|[.。]\s|\s[–—-]\s")
+_LANGUAGE_KEYS = re.compile(
+    r"(?:^|\b|_)(?:lang(?:uage)?s?|locale|langue|sprache|idioma|言語|in_?language)$", re.IGNORECASE
+)
+_VERSION_KEYS = re.compile(r"version|release|branch|^v$|^ver|tag|fassung|バージョン|applies", re.IGNORECASE)
+_MINOR_KEYS = re.compile(r"title|tag|label|page|topic|section|keyword|heading|name$|タグ", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One document's facts. `date`: its own, or None. `names`: what it is called by, in lower case, with belief."""
+
+    date: Dated | None
+    versions: tuple[Version, ...]
+    language: str | None
+    names: tuple[tuple[str, float], ...]
+
+    @property
+    def early(self) -> bool:
+        """Whether it is about something that is not released yet."""
+        return any(version.early for version in self.versions)
+
+
+def profile_of(
+    document: AnyDocument, text: str, now: datetime | None, *, kinds: frozenset[str] = KINDS, month_first: bool = True
+) -> Profile:
+    """The facts of a document, from its metadata first and from its text where they are silent.
+
+    Only what rules of these `kinds` need is looked for; the rest is as in a document that tells nothing.
+    """
+    fields = list(_fields(_told(document)))
+    body = _body(document, text)
+    lines = lines_about(body)
+    names = [
+        (f"{key.lower()}: {value.lower()}" if len(value) < _SHORT else "", _belief(key))
+        for key, value in _strings(fields)
+    ]
+    names += [
+        (line.text.lower(), line.weight if not names else 0.5 * line.weight) for line in lines if line.weight > 0.3
+    ]
+    return Profile(
+        (_told_date(fields, now, month_first) or _written_date(lines, now, month_first))
+        if "recency" in kinds
+        else None,
+        tuple(_versions(fields, lines)) if "version" in kinds else (),
+        _language(fields, body) if "language" in kinds else None,
+        tuple(names),
+    )
+
+
+def _told(document: AnyDocument) -> Mapping[str, Any]:
+    told = metadata_of(document)
+    if isinstance(document, Document) and document.title:
+        return {**told, "title": document.title}
+    return told
+
+
+def _body(document: AnyDocument, text: str) -> str:
+    """The document's own text: rendering may have put its title or fields before it."""
+    if isinstance(document, str):
+        return document
+    if isinstance(document, Document):
+        return document.text
+    return next((document[key] for key in TEXT_KEYS if isinstance(document.get(key), str)), text)
+
+
+def _fields(told: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Keys and plain values, of what is nested too; texts under the usual keys are no metadata."""
+    for key, value in told.items():
+        if not depth and key in TEXT_KEYS:
+            continue
+        name = f"{before} {key}".strip()
+        if isinstance(value, Mapping):
+            if depth < _DEPTH:
+                yield from _fields(value, name, depth + 1)
+        elif isinstance(value, list | tuple | set | frozenset):
+            yield from ((name, item) for item in value if isinstance(item, str | int | float))
+        else:
+            yield name, value
+
+
+def _strings(fields: list[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
+    return ((key, value) for key, value in fields if isinstance(value, str) and value.strip())
+
+
+def _belief(key: str) -> float:
+    return 0.8 if _MINOR_KEYS.search(key) else 1.0
+
+
+def _told_date(fields: list[tuple[str, Any]], now: datetime | None, month_first: bool) -> Dated | None:
+    """The best date of the metadata: keys of the document's own before nameless ones, never a copy's."""
+    best: list[tuple[float, Dated]] = []
+    for key, value in fields:
+        role = _role(_spaced(key))
+        if role in ("copy", "ahead") or _LANGUAGE_KEYS.search(key):
+            continue
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        if (numeric and role is None) or (
+            isinstance(value, str) and not any(c.isdigit() for c in value) and now is None
+        ):
+            continue
+        dated = date_of(value, now, month_first=month_first)
+        if dated is None:
+            continue
+        whole = not isinstance(value, str) or dated.end - dated.start >= 0.5 * len(value.strip())
+        worth = {"own": 3.0, "began": 2.5, "effective": 2.0, None: 1.5}[role] if whole else (1.0 if role else 0.6)
+        if not whole and isinstance(value, str) and _role(_context(value.lower(), dated.start)) in ("copy", "ahead"):
+            continue
+        best.append((worth, dated))
+    return _latest(best)
+
+
+def _written_date(lines: list[Any], now: datetime | None, month_first: bool) -> Dated | None:
+    best: list[tuple[float, Dated]] = []
+    for line in lines:
+        text = line.text[:320]
+        for dated in find_dates(text, now, month_first=month_first):
+            role = _role(_context(text.lower(), dated.start))
+            if role in ("copy", "ahead"):
+                continue
+            if line.weight < 0.4 and role is None:
+                continue
+            worth = {"own": 3.0, "began": 2.5, "effective": 2.0, None: 2.0}[role] * (1 if line.weight >= 0.7 else 0.5)
+            best.append((worth, dated))
+    return _latest(best)
+
+
+def _latest(best: list[tuple[float, Dated]]) -> Dated | None:
+    """Of the dates that are believed most, the last: an update after the publication."""
+    if not best:
+        return None
+    most = max(worth for worth, _ in best)
+    return max((dated for worth, dated in best if worth == most), key=lambda dated: dated.middle)
+
+
+def _spaced(key: str) -> str:
+    return re.sub(r"([a-z])([A-Z])", r"\1 \2", key).replace("_", " ").replace("-", " ").lower()
+
+
+def _context(text: str, start: int) -> str:
+    """The words before a date, back to the last mark that parts it from others."""
+    before = text[max(0, start - 60) : start]
+    parts = _BREAK.split(before.rstrip(" (["))
+    return parts[-1] if parts[-1].strip() else ""
+
+
+@lru_cache(maxsize=4096)
+def _role(words: str) -> str | None:
+    """What a date is of, by the words before it: a copy's first, a day ahead, then its own; None where no cue is."""
+    return next((role for role, pattern in _roles() if pattern.search(words)), None)
+
+
+@cache
+def _roles() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    table = tomllib.loads((files(__package__) / "roles.toml").read_text("utf-8"))
+    return tuple(
+        (
+            role,
+            re.compile(
+                rf"(?:(?<!\w)|(?<=[぀-鿿]))(?:{'|'.join(re.escape(w) for w in sorted(words, key=len, reverse=True))})\w*"
+            ),
+        )
+        for role, words in ((role, table[role]) for role in ("copy", "ahead", "effective", "began", "own"))
+    )
+
+
+def _versions(fields: list[tuple[str, Any]], lines: list[Any]) -> Iterator[Version]:
+    told = False
+    for key, value in fields:
+        if _VERSION_KEYS.search(key) and not isinstance(value, bool | date) and value is not None:
+            version = version_of(value)
+            if version and not find_dates(str(value)):
+                told = True
+                yield version
+        elif isinstance(value, str) and not find_dates(value[:_SHORT]):
+            yield from find_versions(value[:_SHORT])
+    if not told:
+        for line in lines:
+            if line.weight >= 0.7:
+                text = line.text
+                for dated in find_dates(text):
+                    if not re.fullmatch(r"\d{4}", text[dated.start : dated.end]):
+                        text = text[: dated.start] + " " * (dated.end - dated.start) + text[dated.end :]
+                yield from find_versions(text)
+
+
+def _language(fields: list[tuple[str, Any]], body: str) -> str | None:
+    for key, value in fields:
+        if isinstance(value, str) and _LANGUAGE_KEYS.search(_spaced(key)):
+            code = code_of(value)
+            if code:
+                return code
+    return language_of(body[-400:])

@@ -1,0 +1,193 @@
+"""What an instruction is understood to ask, in five languages, and what that does to a list."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secondpass.ranking.candidates import Candidates
+from secondpass.ranking.rules import SWING, understand
+from secondpass.ranking.rules.understood import LIMIT
+from secondpass.types import AnyDocument, Document
+
+NOW = datetime(2026, 6, 22, tzinfo=UTC)
+
+WORDINGS = [
+    ("Prefer the newest documents.", "prefer recency newest"),
+    ("Rank older documents first.", "prefer recency oldest"),
+    ("The fresher the better.", "prefer recency newest"),
+    ("Only show results published after March 2021.", "only recency from 2021-04-01 on"),
+    ("Exclude anything older than 2019.", "avoid recency up to 2018-12-31"),
+    ("Nothing after 2010, please.", "avoid recency from 2011-01-01 on"),
+    ("Give preference to documents from the last 18 months.", "prefer recency from 2024-12-21 on"),
+    ("Documents between 2015 and 2018 are preferred.", "prefer recency from 2015-01-01 to 2018-12-31"),
+    ("Prefer documents dated 2022.", "prefer recency from 2022-01-01 to 2022-12-31"),
+    ("Content from before the merger (2 May 2020) is obsolete.", "avoid recency up to 2020-05-01"),
+    ("I want peer-reviewed sources rather than blogs.", "prefer source peer-reviewed"),
+    ("I want peer-reviewed sources rather than blogs.", "avoid source blogs"),
+    ("Do not show drafts.", "avoid type drafts"),
+    ("Disregard aggregator sites.", "avoid source aggregator sites"),
+    ("Use only version 2.1 of the documentation.", "only version equal 2.1"),
+    ("Latest stable release, no betas.", "avoid version prerelease"),
+    ("Prefer content in German over English.", "prefer language de"),
+    ("Prefer content in German over English.", "avoid language en"),
+    ("Bevorzuge die neuesten Quellen.", "prefer recency newest"),
+    ("Nur Dokumente ab 2020, bitte keine Blogs.", "only recency from 2020-01-01 on"),
+    ("Offizielle Quellen vor Foren.", "avoid source foren"),
+    ("Privilégie les sources officielles et récentes.", "prefer recency newest"),
+    ("Ignore les blogs et les forums.", "avoid source blogs, forums"),
+    ("Solo documentos posteriores a 2020.", "only recency from 2021-01-01 on"),
+    ("新しい情報を優先してください。", "prefer recency newest"),
+    ("2020年以降の文書を優先してください。", "prefer recency from 2020-01-01 on"),
+    ("ブログは除いてください。", "avoid source ブログ"),
+]
+
+
+@pytest.mark.parametrize(("instruction", "rule"), WORDINGS)
+def test_a_wording_is_understood(instruction: str, rule: str) -> None:
+    assert rule in {str(one).partition(" (")[0] for one in understand(instruction, NOW).rules}
+
+
+@pytest.mark.parametrize("instruction", [None, "", "  ", "include its side effects, such as bleeding"])
+def test_without_a_rule_nothing_moves(instruction: str | None) -> None:
+    understood = understand(instruction, NOW)
+    assert not understood
+    assert understood.moves(listed([dated("2020-01-01"), dated("2021-01-01")])) == {}
+    assert understood.left == (instruction or "").strip()
+
+
+def test_what_needs_a_day_is_left_without_one() -> None:
+    understood = understand("Only documents from the last 18 months.")
+    assert not any(rule.kind == "recency" for rule in understood.rules)
+    assert understand("Prefer the newest.").rules
+
+
+def test_order_of_priority_is_read() -> None:
+    rules = understand("Most recent first; in case of a tie prefer official sources.", NOW).rules
+    assert [(rule.kind, rule.priority) for rule in rules] == [("recency", 0), ("source", 1)]
+
+
+def test_a_rule_says_where_it_was_read_and_is_json() -> None:
+    instruction = "Please be kind. Exclude anything older than 2019."
+    (rule,) = understand(instruction, NOW).rules
+    assert instruction[slice(*rule.span)].strip() == rule.words == "older than 2019"
+    assert rule.to_dict()["values"] == ["", "2018-12-31"]
+
+
+def dated(day: str) -> Document:
+    return Document("An answer.", metadata={"published": day})
+
+
+def listed(documents: list[AnyDocument], logits: list[float] | None = None) -> Candidates:
+    texts = [document.text if isinstance(document, Document) else str(document) for document in documents]
+    values = np.array(logits if logits is not None else [2.0] * len(documents), dtype=np.float64)
+    return Candidates("query", None, documents, texts, values, NOW)
+
+
+def moved(instruction: str, documents: list[AnyDocument], logits: list[float] | None = None) -> np.ndarray:
+    moves = understand(instruction, NOW).moves(listed(documents, logits))
+    return np.sum(list(moves.values()), axis=0) if moves else np.zeros(len(documents))
+
+
+def best(instruction: str, documents: list[AnyDocument], logits: list[float] | None = None) -> int:
+    values = np.array(logits if logits is not None else [2.0] * len(documents))
+    return int(np.argmax(values + moved(instruction, documents, logits)))
+
+
+def test_the_newest_wins_against_small_differences() -> None:
+    documents: list[AnyDocument] = [dated("2019-05-01"), dated("2024-05-01"), dated("2023-05-01")]
+    assert best("Prefer the newest.", documents, [2.9, 2.0, 2.5]) == 1
+    assert best("Prefer the oldest.", documents, [2.0, 2.9, 2.5]) == 0
+
+
+def test_a_copys_date_is_not_the_documents() -> None:
+    old = Document("An answer.", metadata={"published": "2010-01-01", "uploaded": "2026-01-01"})
+    assert best("Newest first.", [old, dated("2020-01-01")]) == 1
+    printed: list[AnyDocument] = ["Stand: 08/2021\nAbgerufen am 3. März 2026\n\nText.", "Stand: 02/2024\n\nText."]
+    assert best("Das neueste zuerst.", printed) == 1
+
+
+def test_a_date_in_the_body_is_not_the_documents() -> None:
+    documents: list[AnyDocument] = [
+        "Published 3 May 2019\n\nFrom 2026 on it will cost more.",
+        "Published 3 May 2020\n\nIt costs.",
+    ]
+    assert best("Newest first.", documents) == 1
+
+
+def test_a_source_is_known_by_its_metadata_and_not_by_being_quoted() -> None:
+    documents: list[AnyDocument] = [
+        Document("As the Harbor Gazette reports, it rains.", metadata={"source": "Daily Lantern"}),
+        Document("It rains.", metadata={"source": "Harbor Gazette"}),
+    ]
+    assert best("Documents from Harbor Gazette should be ranked above those from Daily Lantern.", documents) == 1
+
+
+def test_families_of_sources_are_known_without_their_words() -> None:
+    documents: list[AnyDocument] = [
+        Document("It is safe.", metadata={"site": "mybackyard-blog.example"}),
+        Document("It is safe.", metadata={"publisher": "Ministry of Health"}),
+    ]
+    assert best("Prefer official sources.", documents) == 1
+    assert best("I want to see what blogs say.", documents) == 0
+
+
+def test_versions_are_numbers() -> None:
+    documents: list[AnyDocument] = [Document("x", metadata={"version": v}) for v in ("2.9", "2.10", "3.0-rc1")]
+    assert best("Prefer version 2.10.", documents) == 1
+    assert best("Latest stable version, no pre-releases.", documents) == 1
+
+
+def test_only_puts_silence_between_what_complies_and_what_does_not() -> None:
+    moves = moved("Only documents after 2020.", [dated("2022-01-01"), Document("An answer."), dated("2010-01-01")])
+    assert moves[0] > 0 == moves[1] > moves[2]
+
+
+def test_an_irrelevant_document_never_wins_by_its_metadata() -> None:
+    documents: list[AnyDocument] = [dated("2010-01-01"), dated("2011-01-01"), dated("2012-01-01"), dated("2026-01-01")]
+    logits = np.array([2.0, 2.1, 2.2, -2.0])
+    final = logits + moved("Prefer the newest.", documents, list(logits))
+    assert final[3] < final[:3].min()
+
+
+DAYS = st.lists(st.dates(date(1990, 1, 1), date(2026, 1, 1)), min_size=2, max_size=12)
+
+
+@given(DAYS)
+def test_newer_never_gets_less(days: list[date]) -> None:
+    moves = moved("Prefer the newest.", [dated(day.isoformat()) for day in days])
+    order = np.argsort([day.toordinal() for day in days])
+    assert (np.diff(moves[order]) >= -1e-9).all()
+
+
+@given(DAYS, st.lists(st.floats(-12, 12), min_size=12, max_size=12), st.sampled_from([rule for rule, _ in WORDINGS]))
+def test_moves_are_bounded_and_missing_metadata_is_neutral(
+    days: list[date], logits: list[float], instruction: str
+) -> None:
+    documents: list[AnyDocument] = [dated(day.isoformat()) for day in days]
+    documents[0] = Document("")
+    values = logits[: len(days)]
+    moves = moved(instruction, documents, values)
+    assert np.isfinite(moves).all()
+    assert (np.abs(moves) <= SWING * LIMIT * max(1.0, float(np.ptp(values))) + 1e-9).all()
+    assert moves[0] == 0
+
+
+@given(DAYS, st.randoms(use_true_random=False))
+def test_the_order_of_documents_does_not_matter(days: list[date], random: object) -> None:
+    documents: list[AnyDocument] = [dated(day.isoformat()) for day in days]
+    backwards = moved("Newest first, nothing before 2005.", documents[::-1])[::-1]
+    assert np.allclose(moved("Newest first, nothing before 2005.", documents), backwards)
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_no_text_makes_it_fail(instruction: str, text: str) -> None:
+    documents: list[AnyDocument] = [text, Document(text, metadata={text[:9]: text}), {"text": text, "date": text[:20]}]
+    understand(instruction, NOW).moves(listed(documents))
+    understand(f"{instruction} newest before {text[:40]}", NOW).moves(listed(documents))
+    understand("newest version 2 in German, official, after 2020", NOW).moves(listed(documents))
