@@ -28,21 +28,29 @@ if TYPE_CHECKING:
         UntrainedHead,
         UnverifiedWarning,
     )
+    from secondpass.ranking.calibration import Calibration
     from secondpass.ranking.cascade import Cascade
     from secondpass.ranking.hybrid import Hybrid
     from secondpass.ranking.load import load
     from secondpass.ranking.reranker import Reranker
+    from secondpass.ranking.signals import Activation, Confidence, Entities, FirstStage, Frequency, Recency
     from secondpass.text.encode import Limits
     from secondpass.types import Document, Hit, Ranking
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Activation",
+    "Calibration",
     "Cancelled",
     "Cascade",
+    "Confidence",
     "Conversion",
     "DeadlineExceeded",
     "Document",
+    "Entities",
+    "FirstStage",
+    "Frequency",
     "Hit",
     "HostedAPIError",
     "Hybrid",
@@ -54,6 +62,7 @@ __all__ = [
     "ModelLoadError",
     "Overloaded",
     "Ranking",
+    "Recency",
     "Reranker",
     "SecondpassError",
     "ServiceError",
@@ -67,13 +76,20 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Activation": "ranking.signals",
+    "Calibration": "ranking.calibration",
     "Cascade": "ranking.cascade",
+    "Confidence": "ranking.signals",
     "Conversion": "conversion.convert",
     "Document": "types",
+    "Entities": "ranking.signals",
+    "FirstStage": "ranking.signals",
+    "Frequency": "ranking.signals",
     "Hit": "types",
     "Hybrid": "ranking.hybrid",
     "Limits": "text.encode",
     "Ranking": "types",
+    "Recency": "ranking.signals",
     "Reranker": "ranking.reranker",
     "convert": "conversion.convert",
     "load": "ranking.load",
