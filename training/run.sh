@@ -23,3 +23,4 @@ python -m training.gate                            # build/gate.pt, and nDCG@10 
 mkdir -p $weights && cp build/encoder/encoder.onnx $weights/
 python -m training.package --gate build/gate.pt --out $weights
 python -m training.package --gate build/gate.pt --out build/embedded-fp32 --precision fp32
+python -m training.calibrate --out src/secondpass/models/embedded/calibration.json  # on queries that training never read

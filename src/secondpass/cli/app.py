@@ -26,6 +26,7 @@ from secondpass.cli.options import TRACEBACK
 from secondpass.cli.pull import pull
 from secondpass.cli.rank import rank
 from secondpass.cli.render import render
+from secondpass.cli.serve import serve
 from secondpass.errors import InputError, SecondpassError
 
 app = typer.Typer(
@@ -36,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="The second pass of search: puts the best of your candidates on top.",
 )
-for command in (rank, render, bench, models, datasets, pull, convert, calibrate, cost, choose, doctor):
+for command in (rank, render, serve, bench, models, datasets, pull, convert, calibrate, cost, choose, doctor):
     app.command()(command)
 app.command("eval")(evaluate)  # named otherwise in Python, where eval is built in
 

@@ -17,7 +17,8 @@ from secondpass.errors import InputError, UnknownModel
 from secondpass.ranking.cascade_name import CascadeName, is_cascade
 from secondpass.ranking.hybrid_name import HybridName, is_hybrid
 from secondpass.ranking.reranker import Reranker
-from secondpass.text.encode import Aggregate, Limits, Policy, Truncation
+from secondpass.text.encode import Aggregate, ChunkBy, Limits, Policy, QueryPolicy, Truncation
+from secondpass.text.glossary import Glossary
 from secondpass.text.lexical import VARIANTS
 
 if TYPE_CHECKING:
@@ -48,12 +49,17 @@ def load(
     base_url: str | None = None,
     api_key: str | None = None,
     calibration: Calibration | str | Path | None = None,
+    renderer: int | None = None,
+    glossary: bool | str | Path = True,
     policy: Policy = "truncate",
     max_tokens: int | None = None,
     overlap: int = 80,
     aggregate: Aggregate = "max",
     truncation: Truncation = "document",
     max_query_tokens: int | None = None,
+    chunk_by: ChunkBy = "tokens",
+    best_chunks: int = 3,
+    query_policy: QueryPolicy = "refuse",
 ) -> Reranker:
     """Load a model: the embedded one by default, a form of BM25 (`bm25`, `bm25-robertson`, `bm25-atire`, `bm25l`,
     `bm25+`), the embedded model's encoder without its gate (`embedded-cosine`, `embedded-maxsim`), a local folder
@@ -79,7 +85,14 @@ def load(
     `calibration`: what `secondpass calibrate` wrote for this model, or the path of it; hits then have a `probability`.
     The embedded model has one of its own.
 
-    For `policy`, `max_tokens`, `overlap`, `aggregate`, `truncation` and `max_query_tokens` see `Limits`.
+    `renderer`: how documents are written out, instead of the model's own way: 1, or 2, which finds tools, tables,
+    records, code and markup in them, and puts what says most first (`text.render`).
+
+    `glossary`: whether a model that reads English alone reads documents in other languages once more, word for word in
+    English (`text.glossary`), or the path of your own terms, which go before those of the package.
+
+    For `policy`, `max_tokens`, `overlap`, `aggregate`, `truncation`, `max_query_tokens`, `chunk_by`, `best_chunks` and
+    `query_policy` see `Limits`.
     Warns with `LicenceWarning` and `UnverifiedWarning`. Raises `UnknownModel`, `UntrainedHead`, `ModelLoadError`,
     `MissingExtra`, `Unauthorized` where a hosted model needs a key, and `InputError`.
     """
@@ -102,12 +115,17 @@ def load(
             base_url=base_url,
             api_key=api_key,
             calibration=calibration,
+            renderer=renderer,
+            glossary=glossary,
             policy=policy,
             max_tokens=max_tokens,
             overlap=overlap,
             aggregate=aggregate,
             truncation=truncation,
             max_query_tokens=max_query_tokens,
+            chunk_by=chunk_by,
+            best_chunks=best_chunks,
+            query_policy=query_policy,
         ),
     )
 
@@ -132,19 +150,22 @@ class Options:
     base_url: str | None = None
     api_key: str | None = None
     calibration: Calibration | str | Path | None = None
+    renderer: int | None = None
+    glossary: bool | str | Path = True
     policy: Policy = "truncate"
     max_tokens: int | None = None
     overlap: int = 80
     aggregate: Aggregate = "max"
     truncation: Truncation = "document"
     max_query_tokens: int | None = None
+    chunk_by: ChunkBy = "tokens"
+    best_chunks: int = 3
+    query_policy: QueryPolicy = "refuse"
 
     @property
     def limits(self) -> Limits:
         """How long inputs are dealt with. Raises `InputError`."""
-        return Limits(
-            self.policy, self.max_tokens, self.overlap, self.aggregate, self.truncation, self.max_query_tokens
-        )
+        return Limits(**{field.name: getattr(self, field.name) for field in fields(Limits)})
 
 
 def open_named(name: str | Path, options: Options) -> Reranker:
@@ -157,6 +178,10 @@ def open_named(name: str | Path, options: Options) -> Reranker:
             shown = argument if argument == "api_key" else f"{argument}={str(value)!r}"
             raise InputError(f"{shown} {meant}, and {str(name)!r} is {kind.what}: {kind.remedy}.")
     reranker = kind.open(name, options)
+    if options.renderer is not None:
+        reranker = reranker.with_renderer(options.renderer)
+    if options.glossary is not True:
+        reranker.glossary = None if options.glossary is False else Glossary(options.glossary)
     if options.calibration is not None:
         reranker.calibrate(_calibration(options.calibration))
     return reranker
@@ -245,10 +270,14 @@ def _open_bm25(name: str | Path, options: Options) -> Reranker:
 
 
 def _open_embedded(name: str | Path, options: Options) -> Reranker:
-    from secondpass.models.embedded.scorer import EmbeddedScorer
+    from secondpass.models.embedded.scorer import FOLDER, EmbeddedScorer
+    from secondpass.ranking.calibration import Calibration
 
     chosen = choose(options.backend, options.precision, options.streams, options.device)
-    return Reranker(EmbeddedScorer(chosen), limits=options.limits, capabilities=chosen.capabilities)
+    calibration = Calibration.read(FOLDER.parent / "calibration.json")
+    return Reranker(
+        EmbeddedScorer(chosen), limits=options.limits, capabilities=chosen.capabilities, calibration=calibration
+    )
 
 
 def _open_encoder(name: str | Path, options: Options) -> Reranker:
