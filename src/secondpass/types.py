@@ -38,14 +38,30 @@ AnyDocument = str | Document | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk of a document: where it starts and ends in the text, in characters, and what the model made of it."""
+
+    start: int
+    end: int
+    score: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One ranked document.
 
     `index` is its position in the caller's list. `logit` is what the ranking is sorted by, `score` the same in [0, 1]
     by the model's activation. `tokens` counts the document's tokens before any cut, `truncated` says whether some were
     not read, `chunks` how many pieces were. `signals`: what moved the logit beside the model, by how much; the model's
-    own logit is the rest. `parts`: what each model of a hybrid made of the document, as its own logit, by the model's
-    name. `probability`: that the document is relevant, by the model alone, where it has a calibration.
+    own logit is the rest. `parts`: what each model of a hybrid or a cascade made of the document, as its own logit, by
+    the model's name. `probability`: that the document is relevant, by the model alone, where it has a calibration.
+    `duplicates`: the `index` of each that was left out for being all but the same (`ranking.duplicates.collapse`).
+
+    `span`: where what was read starts and ends in the text that the model was given, in characters (code points), of
+    several chunks the best one; None for models that do not say. `passage` is that part of the text where it is not all
+    of it, `passages` every chunk in reading order, where there are several. The text is a string itself; what is made
+    of other documents, `text.render.render` says.
     """
 
     index: int
@@ -58,6 +74,10 @@ class Hit:
     signals: Mapping[str, float] = field(default_factory=dict)
     parts: Mapping[str, float] = field(default_factory=dict)
     probability: float | None = None
+    duplicates: tuple[int, ...] = ()
+    span: tuple[int, int] | None = None
+    passage: str | None = None
+    passages: tuple[Passage, ...] = ()
 
     @property
     def id(self) -> str | None:
@@ -99,6 +119,10 @@ class Hit:
             "signals": dict(self.signals),
             "parts": dict(self.parts),
             "probability": self.probability,
+            "duplicates": list(self.duplicates),
+            "span": None if self.span is None else list(self.span),
+            "passage": self.passage,
+            "passages": [asdict(passage) for passage in self.passages],
             "document": document,
         }
 
@@ -179,7 +203,7 @@ class Ranking(Sequence[Hit]):
 
     def above(self, probability: float) -> Ranking:
         """The hits that are relevant with at least this `probability`; needs a model with a calibration."""
-        if any(hit.probability is None for hit in self.hits):
+        if any(hit.probability is None and hit.chunks for hit in self.hits):
             raise InputError(f"{self.model} has no calibration: give one to `load`, or cut with min_score.")
         return replace(self, hits=tuple(hit for hit in self.hits if (hit.probability or 0.0) >= probability))
 
@@ -217,7 +241,7 @@ class Ranking(Sequence[Hit]):
                 f"{hit.score:.4f}",
                 str(hit.index),
                 f"{hit.tokens}{'…' if hit.truncated else ''}",
-                _snippet(hit.text),
+                _snippet(hit.passage if hit.passages and hit.passage else hit.text),
             )
             for rank, hit in enumerate(self.hits, 1)
         ]

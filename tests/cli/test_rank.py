@@ -227,3 +227,20 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, 65536)
     except OSError:  # Linux reports the end of a pseudo-terminal so
         return b""
+
+
+def test_near_duplicates_are_left_out_and_told_of(secondpass: Command) -> None:
+    text = "the dog barks at night when the moon is full\n" * 3 + "a dog barks\ncats purr\n"
+    ran = secondpass("rank", "dog barks", "--model", "bm25", "--collapse", "0.9", "--top", "2", stdin=text)
+    assert len(ran.stdout.splitlines()) == 3
+    assert "2 near-duplicates of these are left out." in ran.stderr
+    found = as_json(secondpass, "dog barks", "--model", "bm25", "--collapse", "0.9", stdin=text)
+    assert sorted(len(hit["duplicates"]) for hit in found["hits"]) == [0, 0, 2]
+
+
+def test_what_is_different_comes_up_where_that_is_wanted(secondpass: Command) -> None:
+    text = "a dog barks\na dog barks\nthe old dog barks loudly\ncats purr\n"
+    plain = as_json(secondpass, "dog barks", "--model", "bm25", stdin=text)
+    spread = as_json(secondpass, "dog barks", "--model", "bm25", "--diversify", "0.6", "--top", "2", stdin=text)
+    assert [hit["index"] for hit in plain["hits"]][:2] == [0, 1]
+    assert [hit["index"] for hit in spread["hits"]] == [0, 2]

@@ -153,8 +153,8 @@ def test_documents_are_rendered_once_and_with_their_fields() -> None:
 
 def test_each_part_gets_the_instruction() -> None:
     parts = [Given({}, "a"), Given({}, "b")]
-    Hybrid([Reranker(part) for part in parts]).rank("q", ["x"], instruction="the newest")
-    assert [part.asked for part in parts] == [[("q", "the newest")]] * 2
+    Hybrid([Reranker(part) for part in parts]).rank("q", ["x"], instruction="be kind")
+    assert [part.asked for part in parts] == [[("q", "be kind")]] * 2
 
 
 def test_limits_are_for_the_parts_that_are_named() -> None:
@@ -312,5 +312,7 @@ def test_what_cannot_be_is_refused(arguments: dict[str, Any], named: str) -> Non
 
 
 def test_the_scorer_of_nothing_is_empty() -> None:
-    found = HybridScorer([Reranker(Given({}))], [1.0]).score_request(Request.of("q", [], instruction=None, fields=(), renderer=1))
+    found = HybridScorer([Reranker(Given({}))], [1.0]).score_request(
+        Request.of("q", [], instruction=None, fields=(), renderer=1)
+    )
     assert found.logits.shape == (0,)

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secondpass import Limits, Reranker, load
+from secondpass.engine.cache import Known
 from secondpass.errors import ModelError
 from secondpass.models.scorer import Declared, Listed
-from secondpass.ranking.outcome import Report, fold
+from secondpass.ranking.outcome import Report, fold, gathered
 from tests import checkpoints
 
 QUERY = "who wrote the book?"
@@ -33,25 +34,30 @@ def test_the_first_document_with_a_wrong_chunk_is_found(chunks: list[int], data:
     wrong = data.draw(st.integers(0, len(chunks) - 1))
     logits = np.zeros(sum(chunks), np.float32)
     computed = np.ones(len(logits), np.bool_)
-    assert fold(logits, computed, reports, [len(chunks)], "max")[1] is None
+    assert fold(logits, computed, reports, [len(chunks)], Limits())[1] is None
     logits[sum(chunks[:wrong]) + data.draw(st.integers(0, chunks[wrong] - 1))] = value
     logits[sum(chunks[: wrong + 1]) :] = np.nan
-    assert fold(logits, computed, reports, [len(chunks)], "max")[1] == reports[wrong]
+    assert fold(logits, computed, reports, [len(chunks)], Limits())[1] == reports[wrong]
 
 
 def test_a_document_of_which_a_piece_was_not_computed_has_no_logit() -> None:
     reports = [Report(0, at, 5, truncated=False, chunks=2) for at in (1, 0, 2)]
     logits = np.array([1, 2, 3, np.nan], np.float32)
-    (scored,), wrong = fold(logits, np.array([True, True, True, False]), reports, [4], "max")
+    (outcomes,), wrong = fold(logits, np.array([True, True, True, False]), reports, [4], Limits())
     assert wrong is None
+    scored = gathered(outcomes)
     np.testing.assert_array_equal(scored.logits, [np.nan, 2, np.nan, np.nan])
     assert scored.degraded
     assert list(scored.chunks) == [2, 2, 2, 0]  # the last one was never reached
 
 
 def test_what_was_known_before_needs_no_pieces() -> None:
-    reports = [Report(0, 0, 5, truncated=False, chunks=1, known=7.0), Report(0, 1, 3, truncated=True, chunks=1)]
-    (scored,), _ = fold(np.array([2], np.float32), np.array([True]), reports, [2], "max")
+    reports = [
+        Report(0, 0, 5, truncated=False, chunks=1, known=Known(7.0, 5, False, 1)),
+        Report(0, 1, 3, truncated=True, chunks=1),
+    ]
+    (outcomes,), _ = fold(np.array([2], np.float32), np.array([True]), reports, [2], Limits())
+    scored = gathered(outcomes)
     assert scored.logits.tolist() == [7.0, 2.0]
     assert (list(scored.tokens), list(scored.truncated)) == ([5, 3], [False, True])
 

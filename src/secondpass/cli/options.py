@@ -10,6 +10,9 @@ import typer
 # Written out here, and held equal to the library's own by a test: importing them would load a tokenizer for `--help`.
 Policy = Literal["truncate", "chunk", "error"]
 Truncation = Literal["document", "reference"]
+Aggregate = Literal["max", "mean", "first", "mean-best", "decay"]
+ChunkBy = Literal["tokens", "sentences", "headings", "code"]
+QueryPolicy = Literal["refuse", "chunk"]
 Format = Literal["lines", "jsonl", "json", "csv", "tsv"]
 
 TRACEBACK = "SECONDPASS_TRACEBACK"

@@ -22,7 +22,7 @@ def rank(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What to rank for.", show_default=False)],
     files: options.Files = None,
     model: Annotated[
-        str, typer.Option(help="A built-in model, a folder, a hub id, a hosted model or a hybrid.")
+        str, typer.Option(help="A built-in model, a folder, a hub id, a hosted model, a hybrid or a cascade.")
     ] = "embedded",
     top: Annotated[int | None, typer.Option(min=1, help="Show the best N.", show_default=False)] = None,
     min_score: Annotated[
@@ -39,7 +39,11 @@ def rank(
     ] = None,
     max_query_tokens: Annotated[
         int | None,
-        typer.Option(min=1, help="With --truncation reference: the longest query to read. [default: all of it]"),
+        typer.Option(
+            min=1,
+            help="With --truncation reference: the longest query to read. With --query-policy chunk: its longest "
+            "chunk. [default: all of it]",
+        ),
     ] = None,
     truncation: Annotated[
         options.Truncation, typer.Option(help="What to cut: the document alone, or what the model's authors cut.")
@@ -47,6 +51,16 @@ def rank(
     policy: Annotated[
         options.Policy, typer.Option(help="What to do with a longer one: cut its end, read it in chunks, or refuse it.")
     ] = "truncate",
+    chunk_by: Annotated[
+        options.ChunkBy, typer.Option(help="With --policy chunk: where chunks end; see docs/long-documents.")
+    ] = "tokens",
+    overlap: Annotated[int, typer.Option(min=0, help="With --policy chunk: the tokens that neighbours share.")] = 80,
+    aggregate: Annotated[
+        options.Aggregate, typer.Option(help="With --policy chunk: what counts of the chunks' logits.")
+    ] = "max",
+    query_policy: Annotated[
+        options.QueryPolicy, typer.Option(help="What to do with a long query: refuse it, or read it in chunks too.")
+    ] = "refuse",
     backend: options.Backend = "auto",
     precision: options.Precision = "auto",
     device: options.Device = "auto",
@@ -70,12 +84,30 @@ def rank(
     budget_ms: Annotated[
         float | None, typer.Option(help="The milliseconds that the ranking may take.", show_default=False)
     ] = None,
+    collapse: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, max=1, help="Leave out what is as alike as this to a better one: 0.9.", show_default=False
+        ),
+    ] = None,
+    diversify: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Prefer what is new among the first: 0.7; 1 is relevance alone.", show_default=False
+        ),
+    ] = None,
     calibration: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Probabilities: what calibrate wrote.", show_default=False)
     ] = None,
+    renderer: Annotated[
+        int | None,
+        typer.Option(
+            help="How documents are written out: 1, or 2, which finds structure; see render.", show_default=False
+        ),
+    ] = None,
     as_json: options.AsJson = False,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Show logit, tokens, cuts, chunks and signals too.")
+        bool, typer.Option("--explain", help="Show logit, tokens, cuts, chunks, spans and signals too.")
     ] = False,
 ) -> None:
     """Rank documents for a query."""
@@ -92,20 +124,26 @@ def rank(
         policy=policy,
         max_tokens=max_tokens,
         max_query_tokens=max_query_tokens,
+        chunk_by=chunk_by,
+        overlap=overlap,
+        aggregate=aggregate,
+        query_policy=query_policy,
         truncation=truncation,
         calibration=calibration,
+        renderer=renderer,
     ) as loaded:
         ranking = _with_signals(loaded, signal).rank(
             query,
             [candidate.document for candidate in candidates],
             instruction=instruction,
-            top_n=top,
+            top_n=top if collapse is None and diversify is None else None,
             min_score=min_score,
             fields=tuple(field or ()),
             now=now,
             rules=rules,
             budget_ms=budget_ms,
         )
+    ranking = _spread(ranking, collapse, diversify, top)
     if as_json:
         output.write_json(_as_json(ranking, candidates))
     else:
@@ -119,6 +157,19 @@ def _with_signals(reranker: Reranker, text: str | None) -> Reranker:
     from secondpass.ranking.signals.parse import signals
 
     return reranker.with_signals(*signals(text))
+
+
+def _spread(ranking: Ranking, similarity: float | None, weight: float | None, top: int | None) -> Ranking:
+    """Without near-duplicates, and with what is different further up, as far as it is wanted."""
+    if similarity is not None:
+        from secondpass.ranking.duplicates import collapse
+
+        ranking = collapse(ranking, similarity=similarity)
+    if weight is not None and ranking:
+        from secondpass.ranking.diversity import diversify
+
+        ranking = diversify(ranking, weight=weight, top_n=top or len(ranking))
+    return ranking[:top]
 
 
 def _quickest(model: str, backend: str, precision: str, device: str, documents: int) -> str:
@@ -147,7 +198,7 @@ def _show(ranking: Ranking, candidates: list[source.Candidate], *, explain: bool
     titles = [hit.document.title or "" if isinstance(hit.document, Document) else "" for hit in ranking]
     if any(titles):
         columns["title"] = titles
-    columns["text"] = [hit.text for hit in ranking]
+    columns["text"] = [hit.passage if hit.passages and hit.passage else hit.text for hit in ranking]
     rows = list(zip(*columns.values(), strict=True))
     output.write_table(list(columns), rows, title=f"{ranking.query} · {ranking.model}", snippet=True)
 
@@ -160,6 +211,8 @@ def _explained(ranking: Ranking) -> dict[str, list[str]]:
         "cut": ["yes" if hit.truncated else "no" for hit in ranking],
         "chunks": [str(hit.chunks) for hit in ranking],
     }
+    if any(hit.passage is not None for hit in ranking):
+        columns["span"] = ["{}:{}".format(*hit.span) if hit.span else "" for hit in ranking]
     for name in dict.fromkeys(name for hit in ranking for name in hit.signals):
         columns[name] = [f"{hit.signals[name]:+.4f}" if name in hit.signals else "" for hit in ranking]
     if any(hit.probability is not None for hit in ranking):
@@ -174,6 +227,9 @@ def _tell(ranking: Ranking, policy: str, *, explain: bool) -> None:
     cut = sum(hit.truncated and hit.chunks > 0 for hit in ranking)
     if cut and policy == "truncate":
         output.note(f"{cut} of {len(ranking)} documents are longer than was read; --policy chunk reads them whole.")
+    same = sum(len(hit.duplicates) for hit in ranking)
+    if same:
+        output.note(f"{same} near-duplicates of these are left out.")
     late = sum(hit.chunks == 0 for hit in ranking)
     if late:
         output.note(f"the time was over before {late} of {len(ranking)} documents were read; they come last.")

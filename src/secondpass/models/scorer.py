@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from secondpass.text.chunk import Part, Span
 from secondpass.text.encode import Limits
 
 Activation = Literal["sigmoid", "identity", "ratio", "unit"]
@@ -29,6 +30,7 @@ class Declared:
     to the score that `predict` returns, as the model's authors do. `max_tokens`: the longest input the model can read;
     None where there is no limit. `scale`: how large a logit of an unbounded activation is where a document fits well;
     what `bounded` divides by. `version`: everything that can move a score (weights, recipe, renderer, precision).
+    `languages`: the codes (ISO 639-1) of those that the model reads, empty where they are many or not known.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Declared:
     separable: bool = False
     instructions: Literal["slot", "joined", "ignored"] = "joined"
     scale: float = 1.0
+    languages: tuple[str, ...] = ()
 
 
 STEP = 8
@@ -65,11 +68,35 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One document, ready to be scored: its pieces (one unless chunked) and what to report of it."""
+    """One document, ready to be scored: its pieces (one unless chunked) and what to report of it.
+
+    `spans`: the characters of the text that each piece has, none where the one piece has all of it. `runs`: how many of
+    the pieces were read for each part of a query that is read in parts, one after the other; none for a whole query.
+    """
 
     pieces: tuple[Piece, ...]
     tokens: int
     truncated: bool
+    spans: tuple[Span, ...] = ()
+    runs: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece], parts: Sequence[Part], tokens: int) -> Reading:
+        """The reading of a text of so many tokens, from what is read of it, in order, and the pieces made of that."""
+        spans = tuple(part.span for part in parts if part.span is not None)
+        return cls(tuple(pieces), tokens, parts[-1].tokens.stop < tokens, spans)
+
+    @classmethod
+    def joined(cls, readings: Sequence[Reading], text: str) -> Reading:
+        """One document's readings for each part of a query, as one."""
+        whole = ((0, len(text)),)
+        return cls(
+            tuple(piece for reading in readings for piece in reading.pieces),
+            readings[0].tokens,
+            any(reading.truncated for reading in readings),
+            tuple(span for reading in readings for span in reading.spans or whole),
+            tuple(len(reading.pieces) for reading in readings),
+        )
 
 
 @runtime_checkable
@@ -89,6 +116,14 @@ class PairScorer(Protocol):
         """One logit a piece, shape (len(pieces),). Called from several threads at once."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class QuerySplitter(Protocol):
+    """A pair scorer that can tell the parts in which a query is read where it is too long."""
+
+    def parts(self, query: str, limits: Limits) -> list[str]:
+        """The query as texts that `read` takes, in order; itself where it is short enough to be read whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +171,14 @@ def activate(logits: NDArray[np.floating[Any]], activation: Activation) -> NDArr
 def bounded(logits: NDArray[np.floating[Any]], activation: Activation, scale: float = 1.0) -> NDArray[np.float32]:
     """What `Hit.score` is: scores in [0, 1] in the order of the logits, in their shape, for every activation.
 
-    The activation's own where it is bounded; the sigmoid for "identity". Sums of some tens would all be 1 there, so
-    those of a model that gives such are divided by its `scale` before.
+    The activation's own where it is bounded, at its ends for logits beyond them, as signals may leave them; the sigmoid
+    for "identity". Sums of some tens would all be 1 there, so those of a model that gives such are divided by its
+    `scale` before.
     """
-    if activation != "identity":
-        return activate(logits, activation)
-    return activate(np.asarray(logits, dtype=np.float64) / scale, "sigmoid")
+    if activation == "identity":
+        return activate(np.asarray(logits, dtype=np.float64) / scale, "sigmoid")
+    return activate(np.clip(logits, *_ENDS[activation]), activation)
+
+
+_ENDS = {"sigmoid": (-np.inf, np.inf), "ratio": (0.0, np.inf), "unit": (0.0, 1.0)}
+"""The least and the largest logit of the activations that are bounded."""

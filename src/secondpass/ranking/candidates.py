@@ -23,7 +23,7 @@ class Candidates:
     """One query's documents as a model has scored them, in the caller's order.
 
     `documents`: as the caller gave them; `texts`: as the model read them, all of each. `logits`: log-odds of relevance,
-    float64, shape (n,): calibrated where the model has a calibration, else the model's own. `now`: what dates are held
+    float64, shape (n,), the model's own, brought to that scale where they are none. `now`: what dates are held
     against, aware of its time zone; None where nobody said, so that nothing that needs it moves anything.
     """
 

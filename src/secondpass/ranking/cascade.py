@@ -1,6 +1,6 @@
 """Several rerankers one after the other: the cheap ones prune, the dear ones read what is left, a budget says how much.
 
-Knows rerankers by what they declare and give. How fast each is, is learnt in `pace`; when the order of the best cannot
+Knows rerankers by what they declare and give, and how fast each is by its `pace`; when the order of the best cannot
 change any more, is in `settle`.
 """
 
@@ -10,20 +10,20 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from secondpass.errors import InputError, ModelError, ServiceError
+from secondpass.errors import Cancelled, InputError, ModelError, ServiceError
 from secondpass.models.scorer import Declared
 from secondpass.ranking.candidates import Floats
 from secondpass.ranking.cascade_name import CascadeName
 from secondpass.ranking.composite import OnFailure, instructions_of, numbered
 from secondpass.ranking.load import Options, open_named
 from secondpass.ranking.outcome import Scored
-from secondpass.ranking.pace import FIRST, Pace
+from secondpass.ranking.pace import FIRST
 from secondpass.ranking.request import Request
 from secondpass.ranking.reranker import Reranker
 from secondpass.ranking.settle import LEAST, settled
@@ -31,6 +31,9 @@ from secondpass.types import Hit, Stage
 
 GAP = 1e-6
 """How far a document that was left behind stays below those that went on, as a share of the lowest one's logit."""
+
+WORTHWHILE = 4
+"""Documents that a budget's last moments have to be enough for: a call takes time of its own."""
 
 
 class Cascade(Reranker):
@@ -88,6 +91,50 @@ class _Read:
         return np.array([self.hits[position].logit for position in positions], np.float64)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one stage is asked: to read the documents at `order` of a request until a moment, and where that goes."""
+
+    reranker: Reranker
+    request: Request
+    order: Sequence[int]
+    until: float | None
+    found: _Read
+
+    def affordable(self, start: int = 0) -> int:
+        """How many documents from `start` on can be read in the time that is left."""
+        lengths = [len(self.request.texts[position]) for position in self.order[start:]]
+        return len(lengths) if self.until is None else self.reranker.pace.affordable(lengths, self._left())
+
+    def read(self, start: int, end: int) -> bool:
+        """Read a part of the documents; whether all of it was read before the time was over."""
+        positions = self.order[start:end]
+        if positions:
+            ranking = self.reranker.ranked(self.request.of_documents(positions, self.until))
+            self.found.degraded |= ranking.degraded
+            self.found.hits |= {positions[hit.index]: hit for hit in ranking if hit.chunks}
+        if positions and all(position in self.found.hits for position in positions):
+            return True
+        self.found.stopped, self.found.degraded = "time", True
+        return False
+
+    def read_at_once(self) -> None:
+        """Read all that there is time for in one go, since what is said of a document depends on the others."""
+        if not self.order:
+            return
+        if self.until is not None and not self.reranker.pace.known and len(self.order) > FIRST and self._left() > 0:
+            self.read(0, FIRST)
+        count = self.affordable()
+        if count > len(self.found.hits) or not self.found.hits:
+            self.found.hits, self.found.stopped, self.found.degraded = {}, None, False
+            self.read(0, count)
+        if len(self.found.hits) < len(self.order):
+            self.found.stopped, self.found.degraded = "time", True
+
+    def _left(self) -> float:
+        return math.inf if self.until is None else self.until - time.monotonic()
+
+
 class CascadeScorer:
     """A `Composite` of rerankers, which stay their owner's to close. Arguments as in `Cascade`."""
 
@@ -102,7 +149,6 @@ class CascadeScorer:
     ) -> None:
         self._names = numbered([reranker.name for reranker in rerankers])
         self._rerankers = rerankers
-        self._paces = [Pace(_longest(reranker)) for reranker in rerankers]
         self._keep = (*keep, None)
         self._settle = settle
         self._on_failure = on_failure
@@ -126,7 +172,7 @@ class CascadeScorer:
             try:
                 self._run(number, request, order, before, found)
             except (ModelError, ServiceError) as error:
-                if self._on_failure == "raise":
+                if self._on_failure == "raise" or isinstance(error, Cancelled):
                     raise
                 failures.append(error)
                 found = _Read(stopped=f"failed: {error}", degraded=True)
@@ -147,42 +193,40 @@ class CascadeScorer:
 
     def _run(self, number: int, request: Request, order: Sequence[int], before: Floats | None, found: _Read) -> None:
         """Have a stage read the documents at `order`, the best first, until all are or it may stop."""
-        reranker, pace = self._rerankers[number], self._paces[number]
-        lengths = [len(request.texts[position]) for position in order]
-        until = self._until(number, request, lengths)
-        top = request.top_n if self._settle is not None and before is not None and reranker.pointwise else None
+        reranker = self._rerankers[number]
+        wanted = request.top_n if self._keep[number] is None else self._keep[number]
+        asked = _Asked(reranker, replace(request, top_n=wanted), order, self._until(number, request, order), found)
+        if not reranker.pointwise:
+            asked.read_at_once()
+            return
         at = 0
         while at < len(order):
-            count = _slice(pace, lengths[at:], until, top, whole=not reranker.pointwise)
-            if not count:
-                found.stopped, found.degraded = "time", True
-                return
-            began = time.monotonic()
-            positions = order[at : at + count]
-            ranking = reranker.ranked(request.of_documents(positions, until))
-            pace.learn(lengths[at : at + count], time.monotonic() - began)
-            found.degraded |= ranking.degraded
-            found.hits |= {positions[hit.index]: hit for hit in ranking}
-            if len(ranking) < count:
-                found.stopped, found.degraded = "time", True
+            count = asked.affordable(at)
+            if 0 < at < len(order) - count and count < WORTHWHILE:
+                count = 0
+            if self._settle is not None and before is not None and wanted is not None:
+                count = min(count, max(LEAST, wanted, at))  # twice as many at every look
+            if not asked.read(at, at + count):
                 return
             at += count
-            if top and before is not None and at < len(order):
-                seen = found.logits(order[:at])
-                if settled(before[:at], seen, before[at:], top, self._settle or 0.0):
-                    found.stopped = "settled"
-                    return
+            if wanted is None or self._settle is None or before is None or at == len(order):
+                continue
+            if settled(before[:at], found.logits(order[:at]), before[at:], wanted, self._settle):
+                found.stopped = "settled"
+                return
 
-    def _until(self, number: int, request: Request, lengths: Sequence[int]) -> float | None:
+    def _until(self, number: int, request: Request, order: Sequence[int]) -> float | None:
         """When a stage has to be done: later ones get what they are expected to take, or half of what is left."""
-        if request.until is None:
-            return None
-        now, later = time.monotonic(), 0.0
-        for following, keep in zip(self._paces[number + 1 :], self._keep[number:], strict=False):
-            later += following.seconds(sorted(lengths, reverse=True)[:keep])
+        following = self._rerankers[number + 1 :]
+        if request.until is None or not following:
+            return request.until
+        now = time.monotonic()
         left = request.until - now
-        is_last = number == len(self._rerankers) - 1
-        return request.until if is_last else now + max(left / 2, left - later)
+        if not all(reranker.pace.known for reranker in following):
+            return now + left / 2
+        longest = sorted((len(request.texts[position]) for position in order), reverse=True)
+        later = sum(r.pace.seconds(longest[:keep]) for r, keep in zip(following, self._keep[number:], strict=False))
+        return now + max(left / 2, left - later)
 
     def _gathered(self, request: Request, done: Sequence[_Read], stages: Sequence[Stage]) -> Scored:
         count = len(request.documents)
@@ -197,6 +241,7 @@ class CascadeScorer:
         if unread:
             _placed(logits, unread, -np.arange(len(unread), dtype=np.float64) * GAP, floor)
         each = [deepest.get(position) for position in range(count)]
+        own = [hit.parts if hit else {} for hit in each]
         by_name = {stage.model: found for stage, found in zip((s for s in stages if s.read), done, strict=True)}
         return Scored(
             logits,
@@ -204,8 +249,9 @@ class CascadeScorer:
             truncated=[hit.truncated if hit else True for hit in each],
             chunks=[hit.chunks if hit else 0 for hit in each],
             degraded=any(found.degraded for found in done) or any(s.stopped not in (None, "settled") for s in stages),
-            parts=[_parts(by_name, position) for position in range(count)],
+            parts=[_parts(by_name, position) for position in range(count)] if len(self._names) > 1 else own,
             stages=tuple(stages),
+            gloss=[hit.signals.get("gloss", 0.0) if hit else 0.0 for hit in each],
         )
 
 
@@ -219,25 +265,8 @@ def _placed(logits: Floats, group: Sequence[int], values: Floats, floor: float) 
     return float(moved.min())
 
 
-def _slice(pace: Pace, lengths: Sequence[int], until: float | None, top: int | None, *, whole: bool) -> int:
-    """How many documents a stage reads next: all, fewer the less time there is, or enough to see whether to go on."""
-    count = len(lengths)
-    if until is not None:
-        affordable = pace.affordable(lengths, until - time.monotonic())
-        if whole:
-            return affordable
-        count = affordable if affordable <= FIRST else max(FIRST, -(-affordable // 2))
-    return count if top is None else min(count, max(LEAST, top))
-
-
 def _parts(by_name: Mapping[str, _Read], position: int) -> dict[str, float]:
     return {name: found.hits[position].logit for name, found in by_name.items() if position in found.hits}
-
-
-def _longest(reranker: Reranker) -> int | None:
-    """Characters that a model reads of a document at most, by five a token; None where it reads all."""
-    tokens = reranker.limits.max_tokens or reranker.declared.max_tokens
-    return None if tokens is None or reranker.limits.policy == "chunk" else 5 * tokens
 
 
 def _check(stages: Sequence[object], keep: Sequence[int], settle: float | None, on_failure: str) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from secondpass.errors import InputError, ModelError, ServiceError
+from secondpass.errors import Cancelled, InputError, ModelError, ServiceError
 from secondpass.models.scorer import Declared
 from secondpass.ranking.composite import OnFailure, instructions_of, numbered
 from secondpass.ranking.fusion import ACTIVATIONS, How, K, Part, check, fuse
@@ -126,7 +126,7 @@ class HybridScorer:
         """The joined logits. Raises what the parts do."""
         if not request.documents:
             return Scored(np.empty(0), [], [], [])
-        found, failed = self._found(request)
+        found, failed = self._found(replace(request, until=None))  # every part has to read what the others do
         if not found:
             raise failed[0]
         weights = [each.weight for each in found]
@@ -156,7 +156,7 @@ class HybridScorer:
             try:
                 ranking = reranker.ranked(request)
             except (ModelError, ServiceError) as error:
-                if self._on_failure == "raise":
+                if self._on_failure == "raise" or isinstance(error, Cancelled):
                     raise
                 failed.append(error)
                 continue

@@ -1,7 +1,8 @@
 """What stands on top of a model: how far the rules of an instruction and the signals move its logits.
 
 Knows logits and the names of what moved them; how much each speaks for a document is the rules' and the signals' own.
-Everything is reckoned in log-odds, and said in the model's own units, so that a logit is the model's plus its signals.
+Everything is reckoned in log-odds, and said in the model's own units, so that a logit is the model's plus its signals,
+but for a preset's blend, which takes the model's place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from secondpass.models.scorer import Declared
-from secondpass.ranking.calibration import Calibration
 from secondpass.ranking.candidates import Candidates, Floats, Signal
 from secondpass.ranking.request import Request
 from secondpass.ranking.signals.blend import Blend
@@ -36,18 +36,12 @@ class Moved:
         return self.logits - self.lifted if self.lifted else self.logits
 
 
-def moved(
-    request: Request,
-    logits: Floats,
-    declared: Declared,
-    calibration: Calibration | None,
-    signals: Sequence[Signal | Blend],
-) -> Moved:
+def moved(request: Request, logits: Floats, declared: Declared, signals: Sequence[Signal | Blend]) -> Moved:
     """The logits as rules and signals leave them; the same array where there are none of them."""
     if not len(logits) or not (signals or request.understood):
         return Moved(logits, [{}] * len(logits))
     unit = _unit(logits, declared)
-    odds = logits / unit if calibration is None else calibration.log_odds(logits)
+    odds = logits / unit
     seen = Candidates(request.query, request.instruction, request.documents, request.texts, odds, request.now)
     end, by_name = odds, dict[str, Floats]()
     if signals:
@@ -60,6 +54,8 @@ def moved(
     told = [
         {name: unit * float(values[i]) for name, values in by_name.items() if values[i]} for i in range(len(logits))
     ]
+    if any(isinstance(signal, Blend) for signal in signals):
+        return Moved(unit * end, told)  # a way of ranking of its own: neither order nor scores are the model's
     total = logits + unit * (end - odds)
     return Moved(total, told, max(0.0, float(total.max() - logits.max())))
 

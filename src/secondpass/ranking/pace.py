@@ -28,32 +28,43 @@ class Pace:
     def __init__(self, longest: int | None = None) -> None:
         self._longest = longest
         self._lock = Lock()
+        self._observed = 0
         self._seconds = self._weight = 0.0
 
+    @property
+    def known(self) -> bool:
+        """Whether anything was learnt yet."""
+        return self._observed > 0
+
     def learn(self, lengths: Iterable[int], seconds: float) -> None:
-        """What reading documents of these lengths took."""
+        """What reading documents of these lengths took. The second observation takes the place of the first.
+
+        In the first there is what happens once: memory taken, kernels compiled, connections opened.
+        """
         weight = sum(map(self._cost, lengths))
-        if weight:
-            with self._lock:
-                self._seconds = FORGET * self._seconds + seconds
-                self._weight = FORGET * self._weight + weight
+        if not weight:
+            return
+        with self._lock:
+            kept = FORGET if self._observed > 1 else 0.0
+            self._seconds, self._weight = kept * self._seconds + seconds, kept * self._weight + weight
+            self._observed += 1
 
     def affordable(self, lengths: Sequence[int], seconds: float) -> int:
         """How many of the documents, from the first on, can be read in the time; few while nothing is known."""
         if seconds <= 0:
             return 0
-        if not self._weight:
+        if not self.known:
             return min(FIRST, len(lengths))
-        room = SPARE * seconds * self._weight / self._seconds if self._seconds else float("inf")
+        room = SPARE * seconds
         for count, length in enumerate(lengths):
-            room -= self._cost(length)
+            room -= self.seconds([length])
             if room < 0:
                 return count
         return len(lengths)
 
     def seconds(self, lengths: Iterable[int]) -> float:
         """What reading documents of these lengths is expected to take; 0 while nothing is known."""
-        return sum(map(self._cost, lengths)) * self._seconds / self._weight if self._weight else 0.0
+        return sum(map(self._cost, lengths)) * self._seconds / self._weight if self.known else 0.0
 
     def _cost(self, length: int) -> int:
         return _EACH + (length if self._longest is None else min(length, self._longest))

@@ -7,13 +7,13 @@ are ordered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from secondpass.engine.cache import Keys, Known, ScoreCache
 from secondpass.engine.engine import Engine
-from secondpass.errors import Cancelled
-from secondpass.models.scorer import PairScorer, Piece
-from secondpass.ranking.outcome import Report, Scored, fold
+from secondpass.errors import Cancelled, InputError
+from secondpass.models.scorer import PairScorer, Piece, QuerySplitter, Reading
+from secondpass.ranking.outcome import Report, Scored, fold, gathered
 from secondpass.ranking.request import BLOCK, Reader, Request, by_request, by_text
 from secondpass.text.encode import Limits
 
@@ -54,11 +54,11 @@ class Pairs:
         if done.cancelled:
             raise Cancelled("Whoever asked for this ranking is gone: it was given up.")
         counts = [len(request.texts) for request in requests]
-        scored, wrong = fold(done.logits, done.computed, reports, counts, self.limits.aggregate)
+        outcomes, wrong = fold(done.logits, done.computed, reports, counts, self.limits)
         if wrong is not None:
             raise not_a_number(requests[wrong.request], wrong.document)
-        self._remember(requests, reports, scored)
-        return [replace(each, spent=done.spent) for each in scored]
+        self._remember(requests, reports, outcomes)
+        return [gathered(each, done.spent) for each in outcomes]
 
     def _pieces(self, requests: Sequence[Request], reports: list[Report]) -> Iterator[Piece]:
         """The requests' pieces, made as they are asked for; what is to be told of each document goes to `reports`."""
@@ -74,10 +74,38 @@ class Pairs:
             if number not in readers:
                 if not self.scorer.declared.separable:
                     readers.clear()  # requests come one after the other, and a query's reader may be large
-                readers[number] = self.scorer.read(request.query, request.left, self.limits)
+                readers[number] = self._reader(request)
             for position, reading in zip(unknown, request.readings(readers[number], unknown), strict=True):
-                reports.append(Report(number, position, reading.tokens, reading.truncated, len(reading.pieces)))
+                told = Report(
+                    number,
+                    position,
+                    reading.tokens,
+                    reading.truncated,
+                    len(reading.pieces),
+                    spans=reading.spans,
+                    runs=reading.runs,
+                )
+                reports.append(told)
                 yield from reading.pieces
+
+    def _reader(self, request: Request) -> Reader:
+        """What reads documents for the request's query, or for each of the parts that it is read in."""
+        scorer = self.scorer
+        if self.limits.query_policy == "refuse":
+            return scorer.read(request.query, request.left, self.limits)
+        if not isinstance(scorer, QuerySplitter):
+            raise InputError(
+                f'query_policy="chunk": {scorer.declared.name} cannot read a query in parts. Leave it out, and shorten '
+                "the query where it is too long."
+            )
+        parts = scorer.parts(request.query, self.limits)
+        readers = [scorer.read(part, request.left, self.limits) for part in parts]
+        if len(readers) == 1:
+            return readers[0]
+        return lambda texts: [
+            Reading.joined(readings, text)
+            for text, *readings in zip(texts, *(reader(texts) for reader in readers), strict=True)
+        ]
 
     def _unknown(self, number: int, request: Request, positions: Iterable[int], reports: list[Report]) -> Iterator[int]:
         """The positions whose outcome is not known from an earlier request; the others are reported at once."""
@@ -90,17 +118,18 @@ class Pairs:
             if known is None:
                 yield position
             else:
-                reports.append(Report(number, position, known.tokens, known.truncated, known.chunks, known.logit))
+                reports.append(Report(number, position, known.tokens, known.truncated, known.chunks, known))
 
-    def _remember(self, requests: Sequence[Request], reports: Sequence[Report], scored: Sequence[Scored]) -> None:
+    def _remember(
+        self, requests: Sequence[Request], reports: Sequence[Report], outcomes: Sequence[Sequence[Known]]
+    ) -> None:
         if self.cache is None:
             return
         keys = [self._keys(request) for request in requests]
         for report in reports:
-            logit = float(scored[report.request].logits[report.document])
-            if report.known is None and logit == logit:
+            known = outcomes[report.request][report.document]
+            if report.known is None and known.logit == known.logit:
                 text = requests[report.request].texts[report.document]
-                known = Known(logit, report.tokens, report.truncated, report.chunks)
                 self.cache.put(keys[report.request].key(text), known)
 
     def _keys(self, request: Request) -> Keys:

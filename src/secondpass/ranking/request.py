@@ -59,7 +59,7 @@ class Request:
     @property
     def left(self) -> str | None:
         """The part of the instruction that the model has to follow, None where there is none."""
-        return self.understood.left if self.understood else self.instruction
+        return self.understood.left or None if self.understood else self.instruction
 
     @classmethod
     def of(

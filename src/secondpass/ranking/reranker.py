@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from itertools import compress
 from types import TracebackType
 from typing import Any
 
@@ -26,14 +26,18 @@ from secondpass.ranking.calibration import Calibration
 from secondpass.ranking.calibration.calibration import list_scorer
 from secondpass.ranking.candidates import Signal
 from secondpass.ranking.composite import Composite
+from secondpass.ranking.glossed import Reader
 from secondpass.ranking.moves import Moved, moved
 from secondpass.ranking.outcome import Scored, not_finite
+from secondpass.ranking.pace import Pace
 from secondpass.ranking.pairs import Pairs
+from secondpass.ranking.passages import read_of
 from secondpass.ranking.progress import Bar
 from secondpass.ranking.request import Called, Now, Request
 from secondpass.ranking.signals.blend import Blend
 from secondpass.text.encode import Limits
-from secondpass.text.render import as_documents, as_query
+from secondpass.text.glossary import Glossary, built_in
+from secondpass.text.render import as_documents, as_query, render
 from secondpass.types import AnyDocument, Hit, Ranking
 
 Scores = NDArray[np.float32]
@@ -46,13 +50,18 @@ _REMEDIES = {
 """What helps against a logit that is no number, by the precision that it was computed in."""
 
 
+_WARM_UP = "A passage of some length, as passages are, about what a first stage may have found for a query. " * 4
+
+
 class Reranker:
     """Ranks documents for a query with one model.
 
     Safe to use from several threads, survives a fork, and closes (`with secondpass.load() as reranker`). `name`: the
     model's; `declared`: what it can; `limits`: how long inputs are dealt with; `capabilities`: the backend and why it
     was chosen, None for models that compute without one; `calibration`: what makes probabilities of its logits, if any;
-    `cache`: where scores are remembered from one call to the next, None, as at first, for nowhere.
+    `cache`: where scores are remembered from one call to the next, None, as at first, for nowhere; `glossary`:
+    the words by which a model that reads English alone reads other languages, None for none; `pace`: how fast it is
+    here, as every call teaches.
     """
 
     def __init__(
@@ -62,24 +71,31 @@ class Reranker:
         limits: Limits | None = None,
         capabilities: Capabilities | None = None,
         calibration: Calibration | None = None,
+        renderer: int | None = None,
     ) -> None:
         self._scorer = scorer
+        self._renderer = renderer
         self.limits = limits or Limits()
         self.capabilities = capabilities
         self.calibration = calibration
         self.cache: ScoreCache | None = None
+        self.glossary: Glossary | None = built_in()
+        self.pace = Pace(_longest(self.declared, self.limits))
         self._signals: tuple[Signal | Blend, ...] = ()
         self._engine = Engine(streams=capabilities.streams, budget=capabilities.budget) if capabilities else Engine()
 
     @property
     def declared(self) -> Declared:
-        """What the model declares about itself."""
-        return self._scorer.declared
+        """What the model declares about itself, with the renderer that is used."""
+        own = self._scorer.declared
+        if self._renderer in (None, own.renderer):
+            return own
+        return replace(own, renderer=self._renderer, version=f"{own.version} read as renderer@{self._renderer}")
 
     @property
     def pointwise(self) -> bool:
         """Whether a document's logit is the same alone and among any others."""
-        return isinstance(self._scorer, PairScorer)
+        return isinstance(self._scorer, PairScorer) and not self._signals
 
     @property
     def name(self) -> str:
@@ -118,7 +134,8 @@ class Reranker:
         _check_cutoffs(top_n, min_score)
         request = self._request(query, documents, instruction=instruction, fields=fields, now=now, rules=rules)
         until = _until(began, budget_ms)
-        request = replace(request, top_n=top_n, until=until, priority=priority, gone=gone)
+        settling = None if self._signals or request.understood else top_n  # what moves logits may move the top
+        request = replace(request, top_n=settling, until=until, priority=priority, gone=gone)
         (scored,) = self._score([request], progress)
         return self._ranking(request, scored, top_n, min_score)
 
@@ -233,6 +250,17 @@ class Reranker:
         other._signals = signals
         return other
 
+    def with_renderer(self, renderer: int | None) -> Reranker:
+        """The same model reading documents as another renderer writes them; None for its own way.
+
+        It shares threads and weights with this one: closing either closes both. Raises `InputError`.
+        """
+        if renderer is not None:
+            render("", version=renderer)
+        other = copy(self)
+        other._renderer = renderer
+        return other
+
     def calibrate(self, calibration: Calibration | None) -> None:
         """Take another calibration, or none. Raises `InputError` where it is of another model's logits."""
         if isinstance(self._scorer, Composite):
@@ -240,6 +268,15 @@ class Reranker:
         if calibration is not None:
             calibration.require(self._scorer)
         self.calibration = calibration
+
+    def warm_up(self) -> None:
+        """Rank made-up documents, twice, so that the first budget is kept as well as later ones.
+
+        What happens once is then done, and how fast the model is here is known, or every stage of a `Cascade`. A hosted
+        model is sent two requests. Raises what `rank` does.
+        """
+        for query in ("what to warm up with first?", "what to warm up with next?"):
+            self.rank(query, [f"{number}: {_WARM_UP}" for number in range(16)], progress=False)
 
     def close(self) -> None:
         """Free threads and weights. Batches under way end first; a call that needs more fails with a `SecondpassError`.
@@ -296,17 +333,26 @@ class Reranker:
             return [self._in_time.score_request(request) for request in requests]
         return self._read(requests, progress)
 
-    @cached_property
+    @property
     def _in_time(self) -> Composite:
         """What keeps to a budget: a cascade does by itself, all else is the one stage of a cascade."""
         if isinstance(self._scorer, Composite) and self._scorer.keeps_time:
             return self._scorer
         from secondpass.ranking.cascade import CascadeScorer
 
-        return CascadeScorer([self])
+        return CascadeScorer([self.with_signals()])  # which stand on top of the whole
 
     def _read(self, requests: Sequence[Request], progress: bool | None) -> list[Scored]:
-        """Have the whole of each request scored, however long it takes."""
+        """Have each request scored, and learn how long that takes."""
+        began = time.monotonic()
+        found = self._scored(requests, progress)
+        read = (
+            text for r, one in zip(requests, found, strict=True) for text in compress(r.texts, one.logits == one.logits)
+        )
+        self.pace.learn(map(len, read), time.monotonic() - began)
+        return found
+
+    def _scored(self, requests: Sequence[Request], progress: bool | None) -> list[Scored]:
         scorer = self._scorer
         if isinstance(scorer, Composite):
             return [scorer.score_request(request) for request in requests]
@@ -315,7 +361,14 @@ class Reranker:
         # Pieces are what gets done, and how many chunks there will be is not known ahead.
         total = None if self.limits.policy == "chunk" else sum(len(request.texts) for request in requests)
         with Bar(total, show=progress) as bar:
-            return Pairs(scorer, self._engine, self.limits, self.cache).score(requests, bar.advance, self._no_number)
+            pairs = Pairs(scorer, self._engine, self.limits, self.cache)
+
+            def ask(asked: Sequence[Request]) -> list[Scored]:
+                return pairs.score(asked, bar.advance, self._no_number)
+
+            if self.glossary is None or "en" not in self.declared.languages:
+                return ask(requests)
+            return Reader(self.glossary, _longest(self.declared, self.limits)).read(requests, ask)
 
     def _score_list(self, scorer: ListScorer, request: Request) -> Scored:
         count = len(request.texts)
@@ -347,9 +400,10 @@ class Reranker:
                 tokens=scored.tokens[i],
                 truncated=scored.truncated[i],
                 chunks=scored.chunks[i],
-                signals=after.signals[i],
+                signals=_signals(scored, after, i),
                 parts=scored.parts[i] if scored.parts else {},
-                probability=None if probabilities is None else float(probabilities[i]),
+                probability=None if probabilities is None or not scored.chunks[i] else float(probabilities[i]),
+                **read_of(request.texts[i], scored, int(i), self.declared),
             )
             for i in order
             if min_score is None or scores[i] >= min_score
@@ -358,7 +412,19 @@ class Reranker:
         return Ranking(request.query, tuple(hits), self.name, scored.degraded, rules, scored.stages)
 
     def _moved(self, request: Request, scored: Scored) -> Moved:
-        return moved(request, scored.logits, self.declared, self.calibration, self._signals)
+        return moved(request, scored.logits, self.declared, self._signals)
+
+
+def _signals(scored: Scored, after: Moved, position: int) -> Mapping[str, float]:
+    """What moved a document's logit beside the model's reading of it as it is."""
+    gain = scored.gloss[position] if scored.gloss else 0.0
+    return {"gloss": gain} | dict(after.signals[position]) if gain else after.signals[position]
+
+
+def _longest(declared: Declared, limits: Limits) -> int | None:
+    """Characters that a model reads of a document at most, by five a token; None where it reads all."""
+    tokens = limits.max_tokens or declared.max_tokens
+    return None if tokens is None or limits.policy == "chunk" else 5 * tokens
 
 
 def _until(began: float, budget_ms: float | None) -> float | None:
