@@ -23,8 +23,14 @@ LAYERS = (
     {"cli", "server", "integrations", "distributed"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
-# Workshops are built from one another: evaluation scores what retrieval found.
-NEIGHBOURS = {("types", "errors"), ("evaluation", "retrieval"), ("training", "evaluation"), ("training", "retrieval")}
+# Workshops are built from one another: evaluation scores what retrieval found. The command starts the server.
+NEIGHBOURS = {
+    ("types", "errors"),
+    ("evaluation", "retrieval"),
+    ("training", "evaluation"),
+    ("training", "retrieval"),
+    ("cli", "server"),
+}
 
 
 def imports(code: str, module: str, *, is_package: bool) -> Iterator[str]:
@@ -86,7 +92,7 @@ def test_a_module_imports_from_below_only(module: str, path: Path) -> None:
         ("from secondpass import models", "secondpass.backends.onnx"),
         ("from secondpass import load", "secondpass.evaluation.run"),
         ("from ..engine import queue", "secondpass.models.pair"),
-        ("def later():\n    from secondpass.server import app", "secondpass.cli.serve"),
+        ("def later():\n    from secondpass.cli import app", "secondpass.server.run"),
         ("if TYPE_CHECKING:\n    from secondpass.models.scorer import Declared", "secondpass.backends.base"),
     ],
 )

@@ -1,0 +1,66 @@
+"""Runs the application with uvicorn: TLS, a port, and an end at which no accepted request is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from secondpass.server.app import create_app
+from secondpass.server.log import set_up
+from secondpass.server.settings import Settings
+
+
+class Draining(uvicorn.Server):
+    """Takes requests for a moment longer after the signal, while /ready says no and answers close their connection.
+
+    So a balancer and clients with open connections have turned elsewhere before any connection is closed on them.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, delay: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._delay = delay
+        app.state.stop = self.stop
+
+    def stop(self) -> None:
+        """End once everything is answered."""
+        self.should_exit = True
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does."""
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal begins the end; a second one does what uvicorn does."""
+        service = self._app.state.service
+        if service.draining or not service.ready:
+            super().handle_exit(sig, frame)
+            return
+        service.draining = True
+        self._loop.call_soon_threadsafe(self._loop.call_later, self._delay, self.stop)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises what loading a model did, and what `create_app` does."""
+    set_up(settings.log_level)
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        timeout_graceful_shutdown=settings.drain_seconds,
+    )
+    Draining(config, app, settings.drain_delay_ms / 1000).run()
+    failure = getattr(app.state, "failure", None)
+    if failure is not None:
+        raise failure

@@ -1,0 +1,41 @@
+"""The end: what was accepted is answered."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.server.conftest import free_port, running
+from tests.server.recorded import D, Q
+
+
+def test_sigterm_loses_no_accepted_request(tmp_path: Path) -> None:
+    with running(tmp_path, "embedded", "--drain-delay-ms", "300") as server, ThreadPoolExecutor(24) as clients:
+        bodies = [{"query": Q, "documents": [f"{number} {text}" for text in D * 20]} for number in range(24)]
+        answers = [clients.submit(server.client.post, "/v1/rerank", json=body) for body in bodies]
+        while server.metric("secondpass_requests_under_way") < 8:
+            time.sleep(0.02)
+        server.process.send_signal(signal.SIGTERM)
+        found = [answer.result() for answer in answers]
+        assert [response.status_code for response in found] == [200] * 24
+        assert all(len(response.json()["results"]) == 80 for response in found)
+        assert server.process.wait(20) == 0
+
+
+def refused(*arguments: str, folder: Path) -> str:
+    command = [sys.executable, "-m", "secondpass", "serve", *arguments, "--port", str(free_port())]
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode in (1, 2)
+    return ran.stderr
+
+
+def test_a_server_open_to_others_without_keys_does_not_start(tmp_path: Path) -> None:
+    assert "--no-keys" in refused("bm25", "--host", "0.0.0.0", folder=tmp_path)
+
+
+def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(tmp_path: Path) -> None:
+    assert "nothing-here" in refused("./nothing-here", folder=tmp_path)
