@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from secondpass.errors import InputError
@@ -152,11 +152,32 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """Where a call's time went, in seconds, and what was computed for it.
+
+    `queued`: it had pieces waiting, and none was computed. `tokenising`: in the caller's iterator, which may be while
+    others of its pieces are computed. `inferring`: at least one of its batches was computed. `batches` that it had rows
+    in; `padded_tokens` and `real_tokens` of its own rows there.
+    """
+
+    queued: float
+    tokenising: float
+    inferring: float
+    batches: int
+    padded_tokens: int
+    real_tokens: int
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking(Sequence[Hit]):
     """Hits, best first; equal logits keep the caller's order. Prints as a table in a terminal and in a notebook.
 
     `degraded`: something was left out, such as a model that failed. `rules`: what of the instruction was understood and
     applied on top of the model; the rest of it was left to the model. `stages`: what each stage of a cascade did.
+    `spent`: where the engine's time went, None where none was needed.
     """
 
     query: str
@@ -165,6 +186,7 @@ class Ranking(Sequence[Hit]):
     degraded: bool = False
     rules: tuple[Rule, ...] = ()
     stages: tuple[Stage, ...] = ()
+    spent: Spent | None = field(default=None, compare=False)
 
     @overload
     def __getitem__(self, index: int) -> Hit: ...

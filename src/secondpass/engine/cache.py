@@ -15,22 +15,35 @@ from threading import Lock
 
 from secondpass.errors import InputError
 from secondpass.models.scorer import Declared
+from secondpass.text.chunk import Chunk
 from secondpass.text.encode import Limits
 
 ENTRY_BYTES = 384
 """Memory that an entry takes at most, with its key, measured on CPython 3.11."""
+
+CHUNK_BYTES = 192
+"""And each of its chunks."""
 
 _CACHES: weakref.WeakSet[ScoreCache] = weakref.WeakSet()
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One document's outcome: the logit of its pieces together, and what is to be told of it."""
+    """One document's outcome: the logit of its pieces together, and what is to be told of it.
+
+    `passages`: the chunks that were read, in order; none where one piece had all of the text.
+    """
 
     logit: float
     tokens: int
     truncated: bool
     chunks: int
+    passages: tuple[Chunk, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes in a cache, at most."""
+        return ENTRY_BYTES + CHUNK_BYTES * len(self.passages)
 
 
 class Keys:
@@ -59,7 +72,8 @@ class ScoreCache:
     def __init__(self, max_bytes: int = 64 * 2**20) -> None:
         if max_bytes < ENTRY_BYTES:
             raise InputError(f"max_bytes={max_bytes}: an entry takes {ENTRY_BYTES}. Give more, or use no cache.")
-        self.most = max_bytes // ENTRY_BYTES
+        self.max_bytes = max_bytes
+        self._used = 0
         self.hits = 0
         self.misses = 0
         self._known: OrderedDict[bytes, Known] = OrderedDict()
@@ -83,15 +97,17 @@ class ScoreCache:
     def put(self, key: bytes, known: Known) -> None:
         """Remember an outcome."""
         with self._lock:
+            before = self._known.pop(key, None)
+            self._used += known.nbytes - (before.nbytes if before else 0)
             self._known[key] = known
-            self._known.move_to_end(key)
-            if len(self._known) > self.most:
-                self._known.popitem(last=False)
+            while self._used > self.max_bytes:
+                self._used -= self._known.popitem(last=False)[1].nbytes
 
     def clear(self) -> None:
         """Forget every outcome; the counters stay."""
         with self._lock:
             self._known.clear()
+            self._used = 0
 
 
 def _bytes(text: str) -> bytes:
@@ -103,6 +119,7 @@ def _after_fork() -> None:
     for cache in list(_CACHES):
         cache._lock = Lock()
         cache._known = OrderedDict()
+        cache._used = 0
 
 
 if hasattr(os, "register_at_fork"):

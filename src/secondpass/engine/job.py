@@ -11,26 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secondpass.models.scorer import Piece, padded_length
+from secondpass.types import Spent
 
 Logits = Callable[[Sequence[Piece]], NDArray[np.float32]]
 Gone = Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Where a call's time went, in seconds, and what was computed for it.
-
-    `queued`: it had pieces waiting, and none was computed. `tokenising`: in the caller's iterator, which may be while
-    others of its pieces are computed. `inferring`: at least one of its batches was computed. `batches` that it had rows
-    in; `padded_tokens` and `real_tokens` of its own rows there.
-    """
-
-    queued: float
-    tokenising: float
-    inferring: float
-    batches: int
-    padded_tokens: int
-    real_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any, get_args
 
@@ -27,7 +29,7 @@ from secondpass.ranking.pace import FIRST
 from secondpass.ranking.request import Request
 from secondpass.ranking.reranker import Reranker
 from secondpass.ranking.settle import LEAST, settled
-from secondpass.types import Hit, Stage
+from secondpass.types import Hit, Spent, Stage
 
 GAP = 1e-6
 """How far a document that was left behind stays below those that went on, as a share of the lowest one's logit."""
@@ -86,6 +88,7 @@ class _Read:
     hits: dict[int, Hit] = field(default_factory=dict)
     stopped: str | None = None
     degraded: bool = False
+    spent: list[Spent] = field(default_factory=list)
 
     def logits(self, positions: Sequence[int]) -> Floats:
         return np.array([self.hits[position].logit for position in positions], np.float64)
@@ -112,6 +115,7 @@ class _Asked:
         if positions:
             ranking = self.reranker.ranked(self.request.of_documents(positions, self.until))
             self.found.degraded |= ranking.degraded
+            self.found.spent += [ranking.spent] if ranking.spent else []
             self.found.hits |= {positions[hit.index]: hit for hit in ranking if hit.chunks}
         if positions and all(position in self.found.hits for position in positions):
             return True
@@ -251,6 +255,7 @@ class CascadeScorer:
             degraded=any(found.degraded for found in done) or any(s.stopped not in (None, "settled") for s in stages),
             parts=[_parts(by_name, position) for position in range(count)] if len(self._names) > 1 else own,
             stages=tuple(stages),
+            spent=reduce(add, [each for found in done for each in found.spent]) if any(f.spent for f in done) else None,
             gloss=[hit.signals.get("gloss", 0.0) if hit else 0.0 for hit in each],
         )
 

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secondpass.engine.cache import Known
-from secondpass.engine.job import Spent
 from secondpass.text.chunk import Chunk, Span
 from secondpass.text.encode import Limits, aggregate
-from secondpass.types import Stage
+from secondpass.types import Spent, Stage
 
 UNREAD = Known(math.nan, 0, True, 0)
 """The outcome of a document that was not reached."""

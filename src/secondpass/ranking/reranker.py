@@ -409,7 +409,7 @@ class Reranker:
             if min_score is None or scores[i] >= min_score
         )
         rules = request.understood.rules
-        return Ranking(request.query, tuple(hits), self.name, scored.degraded, rules, scored.stages)
+        return Ranking(request.query, tuple(hits), self.name, scored.degraded, rules, scored.stages, scored.spent)
 
     def _moved(self, request: Request, scored: Scored) -> Moved:
         return moved(request, scored.logits, self.declared, self._signals)

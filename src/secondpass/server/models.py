@@ -14,7 +14,6 @@ from threading import Lock
 from typing import Any
 
 from secondpass.engine.cache import ScoreCache
-from secondpass.engine.job import Spent
 from secondpass.errors import Cancelled, DeadlineExceeded, InputError, UnknownModel
 from secondpass.models.scorer import PairScorer
 from secondpass.ranking.cascade import Cascade
@@ -27,7 +26,7 @@ from secondpass.server.asked import Asked, Extension
 from secondpass.server.problem import Refused
 from secondpass.server.settings import ModelSetting, Settings
 from secondpass.text.encode import Limits
-from secondpass.types import Hit, Ranking, Rule, Stage
+from secondpass.types import Hit, Ranking, Rule, Spent, Stage
 
 _MOST_CASCADES = 16
 """Cascades that requests made, kept because each learns how fast its stages are here."""
@@ -248,7 +247,7 @@ def _ranked(
         degraded=any(ranking.degraded for ranking, _ in rankings),
         rules=last.rules,
         stages=last.stages,
-        spent=getattr(last, "spent", None) if len(rankings) == 1 else None,
+        spent=last.spent if len(rankings) == 1 else None,
     )
 
 

@@ -27,7 +27,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _JAPANESE = re.compile(r"[぀-ヿ一-鿿]")
 _BY_FAMILY = 0.9
 _DECAY = 0.85
-_SEGMENT = re.compile(r"\s[·|–—-]\s|[›>|·/:(),;]|\.\s")
+SEGMENT = re.compile(r"\s[·|–—-]\s|[›>|·/:(),;]|\.\s")
 
 
 def matches(phrases: Sequence[str], documents: Sequence[Names]) -> Floats:
@@ -48,7 +48,7 @@ def _places(names: Names) -> list[tuple[str, float]]:
     places = []
     for text, belief in names:
         weight = belief
-        for stretch in _SEGMENT.split(text[:240]):
+        for stretch in SEGMENT.split(text[:240]):
             if stretch.strip():
                 places.append((stretch.strip(), weight))
                 weight *= _DECAY
