@@ -57,6 +57,10 @@ def test_to_dict_is_json_and_holds_all_there_is_to_tell() -> None:
                 "signals": {"recency": 0.1},
                 "parts": {"bm25": 2.5},
                 "probability": None,
+                "duplicates": [],
+                "span": None,
+                "passage": None,
+                "passages": [],
                 "document": {"id": "a", "title": "T", "text": "text", "metadata": {"year": 2020}},
             }
         ],

@@ -244,3 +244,37 @@ def test_what_is_different_comes_up_where_that_is_wanted(secondpass: Command) ->
     spread = as_json(secondpass, "dog barks", "--model", "bm25", "--diversify", "0.6", "--top", "2", stdin=text)
     assert [hit["index"] for hit in plain["hits"]][:2] == [0, 1]
     assert [hit["index"] for hit in spread["hits"]] == [0, 2]
+
+
+def test_of_a_document_in_chunks_the_best_passage_is_shown(secondpass: Command, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    folder = checkpoints.write_checkpoint(tmp_path / "model", "bert")
+    text = "The river runs to the sea. " * 40
+    chunked = (
+        "--model",
+        folder,
+        "--policy",
+        "chunk",
+        "--chunk-by",
+        "sentences",
+        "--overlap",
+        "0",
+        "--max-tokens",
+        "48",
+    )
+    ran = secondpass("rank", "who?", *chunked, "--aggregate", "mean-best", "--explain", stdin=text)
+    assert ran.returncode == 0, ran.stderr
+    header, row = csv.reader(ran.stdout.splitlines(), delimiter="\t")
+    told = dict(zip(header, row, strict=True))
+    start, end = map(int, told["span"].split(":"))
+    assert int(told["chunks"]) > 2
+    assert told["text"] == " ".join(text[start:end].split())
+    assert end - start < len(text) / 2
+
+
+def test_a_long_query_is_read_in_chunks_where_the_user_says_so(secondpass: Command, tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="onnx is not installed")
+    folder = checkpoints.write_checkpoint(tmp_path / "model", "bert")
+    asked = ("rank", "who is the panda? " * 40, "--model", folder)
+    assert secondpass(*asked, stdin="a panda").returncode == 2
+    assert secondpass(*asked, "--query-policy", "chunk", stdin="a panda").returncode == 0

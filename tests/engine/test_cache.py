@@ -56,12 +56,12 @@ def test_it_counts_hits_and_misses() -> None:
 def test_it_takes_no_more_memory_than_it_may() -> None:
     keys = Keys(MODEL, Limits(), "query", None)
     tracemalloc.start()
-    cache = ScoreCache(2**20)
-    for number in range(2 * cache.most):
+    cache, most = ScoreCache(2**20), 2**20 // ENTRY_BYTES
+    for number in range(2 * most):
         cache.put(keys.key(str(number)), Known(number / 7, 1000 + number, False, 1))
     taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(cache) == cache.most
+    assert len(cache) == most
     assert 2**18 < taken <= 2**20
 
 

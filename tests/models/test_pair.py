@@ -289,3 +289,28 @@ def test_what_is_asked_after_closing_is_refused(tokenizer: Tokenizer, tmp_path: 
     model.close()
     with pytest.raises(ModelError, match="closed"):
         model.logits(pieces)
+
+
+def test_chunks_and_cuts_say_which_characters_they_have(model: PairModel) -> None:
+    text = "The river runs to the sea. " * 30
+    (chunked,) = model.read(QUERY, None, Limits(policy="chunk", chunk_by="sentences", max_tokens=48))([text])
+    assert len(chunked.spans) == len(chunked.pieces) > 2
+    assert all(text[start:end].strip().startswith("The river") for start, end in chunked.spans)
+    assert all(text[start:end].endswith("sea.") for start, end in chunked.spans)
+    (cut,) = model.read(QUERY, None, Limits(max_tokens=32))([text])
+    (whole,) = model.read(QUERY, None, Limits())(["a river"])
+    assert cut.truncated
+    assert cut.spans[0][0] == 0
+    assert text.startswith(text[slice(*cut.spans[0])])
+    assert whole.spans == ()
+
+
+def test_a_query_that_leaves_no_room_can_be_read_in_parts(model: PairModel) -> None:
+    query = "who wrote the book? " * 30
+    parts = model.parts(query, Limits(query_policy="chunk", chunk_by="sentences", overlap=0))
+    assert len(parts) > 1
+    assert "".join(parts).replace(" ", "") == query.replace(" ", "")
+    for part in parts:
+        (reading,) = model.read(part, None, Limits())(["a river"])
+        assert not reading.truncated
+    assert model.parts(QUERY, Limits(query_policy="chunk")) == [QUERY]

@@ -292,3 +292,22 @@ def test_what_is_asked_after_closing_is_refused(folder: Path) -> None:
     model.close()
     with pytest.raises(ModelError, match="closed"):
         model.logits(asked)
+
+
+def test_spans_are_of_the_text_as_it_was_given(model: PromptModel) -> None:
+    text = "\n  " + "The river runs to the sea. " * 60
+    limits = Limits(policy="chunk", chunk_by="sentences", max_tokens=320, overlap=0)
+    (reading,) = model.read(QUERY, None, limits)([text])
+    assert len(reading.spans) == len(reading.pieces) > 1
+    assert all(text[start:end].strip().startswith("The river") for start, end in reading.spans)
+    assert all(text[start:end].rstrip().endswith("sea.") for start, end in reading.spans)
+    assert text[: reading.spans[0][0]].strip() == ""
+    (cut,) = model.read(QUERY, None, Limits(max_tokens=320))([text])
+    assert cut.spans[0][1] == pytest.approx(reading.spans[0][1], abs=60)
+
+
+def test_a_query_that_leaves_no_room_can_be_read_in_parts(model: PromptModel) -> None:
+    parts = model.parts("a river? " * 400, Limits(query_policy="chunk", max_tokens=600))
+    assert len(parts) > 1
+    for part in parts:
+        model.read(part, None, Limits(max_tokens=600))(["panda"])

@@ -218,3 +218,14 @@ def test_what_lies_in_more_than_one_file_needs_torch(tmp_path: Path, monkeypatch
     monkeypatch.setattr("secondpass.models.load.formats", lambda backend: ("onnx",))
     with pytest.raises(MissingExtra, match=r"secondpass\[torch\]"):
         load_apart(folder, backend="auto", device="auto")
+
+
+def test_chunks_say_which_characters_they_have_and_still_do_from_memory(model: SeparateModel) -> None:
+    text = "The river runs to the sea. " * 30
+    limits = Limits(max_tokens=40, policy="chunk", chunk_by="sentences", overlap=0)
+    first, again = (model.read(QUERIES[0], None, limits)([text])[0] for _ in range(2))
+    assert len(first.spans) == len(first.pieces) > 2
+    assert first.spans == again.spans
+    assert all(text[start:end].strip().startswith("The river") for start, end in first.spans)
+    assert model.parts(QUERIES[0], Limits(query_policy="chunk")) == [QUERIES[0]]
+    assert len(model.parts("a river? " * 40, Limits(query_policy="chunk", max_query_tokens=20))) > 1

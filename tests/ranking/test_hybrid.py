@@ -316,3 +316,14 @@ def test_the_scorer_of_nothing_is_empty() -> None:
         Request.of("q", [], instruction=None, fields=(), renderer=1)
     )
     assert found.logits.shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["hybrid(bm25, embedded)", "cascade(bm25=2, embedded)"])
+def test_the_best_passage_is_handed_on(name: str) -> None:
+    long = "The committee met again. " * 400 + "The bridge will reopen in May."
+    with load(name, policy="chunk") as joined:
+        ranking = joined.rank("when does the bridge open?", [long, "The bridge is closed."])
+    hit = next(hit for hit in ranking if hit.index == 0)
+    assert hit.span is not None
+    assert hit.passage == long[slice(*hit.span)]
+    assert hit.passage.endswith("reopen in May.")

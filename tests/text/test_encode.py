@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -84,7 +84,11 @@ def encoder() -> TextEncoder:
     ("options", "message"),
     [
         ({"policy": "split"}, r"policy='split' .* 'truncate', 'chunk', 'error'"),
-        ({"aggregate": "sum"}, r"aggregate='sum' .* 'max', 'mean', 'first'"),
+        ({"aggregate": "sum"}, r"aggregate='sum' .* 'max', 'mean', 'first', 'mean-best', 'decay'"),
+        ({"chunk_by": "pages"}, r"chunk_by='pages' .* 'tokens', 'sentences', 'headings', 'code'"),
+        ({"query_policy": "cut"}, r"query_policy='cut' .* 'refuse', 'chunk'"),
+        ({"best_chunks": 0}, r"best_chunks=0 .* 1 up"),
+        ({"query_policy": "chunk", "truncation": "reference"}, "Leave one of them out"),
         ({"truncation": "longest_first"}, r"truncation='longest_first' .* 'document', 'reference'"),
         ({"max_tokens": 7}, r"max_tokens=7 .* 8 up, or None"),
         ({"max_tokens": 512.0}, r"max_tokens=512\.0"),
@@ -103,6 +107,13 @@ def test_limits_take_the_least_input_and_none() -> None:
     assert Limits(max_tokens=8).max_tokens == 8
     assert Limits(overlap=0).overlap == 0
     assert Limits().max_tokens is None
+
+
+def test_default_limits_are_written_as_before_there_were_later_settings() -> None:
+    """Journals of evaluations are known by it."""
+    before = "policy='truncate', max_tokens=None, overlap=80, aggregate='max', truncation='document'"
+    assert repr(Limits()) == f"Limits({before}, max_query_tokens=None)"
+    assert repr(Limits(chunk_by="code")) == f"Limits({before}, max_query_tokens=None, chunk_by='code')"
 
 
 # TextEncoder
@@ -329,14 +340,29 @@ def test_the_reference_cut_needs_room() -> None:
 # aggregate
 
 
-@pytest.mark.parametrize(("how", "expected"), [("max", 2.5), ("mean", 0.5), ("first", -1.0)])
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [("max", 2.5), ("mean", 0.5), ("first", -1.0), ("mean-best", 0.5), ("decay", (2.5 + 0.0 / 2 - 1.0 / 4) / 1.75)],
+)
 def test_chunks_count_by_their_best_mean_or_first_logit(how: Aggregate, expected: float) -> None:
     assert aggregate([-1.0, 2.5, 0.0], how) == expected
     assert aggregate(list(np.array([-1.0, 2.5, 0.0], np.float32)), how) == expected
     assert type(aggregate(list(np.array([-1.0, 2.5, 0.0], np.float32)), how)) is float
 
 
-@given(st.floats(-100, 100), st.sampled_from(["max", "mean", "first"]))
+def test_the_best_chunks_are_as_many_as_asked_for_or_all() -> None:
+    assert [aggregate([1.0, 5.0, 3.0], "mean-best", best) for best in (1, 2, 3, 9)] == [5.0, 4.0, 3.0, 3.0]
+
+
+@given(st.lists(st.floats(-50, 50), min_size=1, max_size=9), st.floats(0, 20), st.integers(1, 5))
+def test_no_aggregate_falls_when_a_chunk_gets_better(logits: list[float], more: float, best: int) -> None:
+    for how in get_args(Aggregate):
+        before, after = aggregate(logits, how, best), aggregate([*logits[:-1], logits[-1] + more], how, best)
+        assert after >= before - 1e-9
+        assert min(logits) - 1e-9 <= before <= max(logits) + 1e-9
+
+
+@given(st.floats(-100, 100), st.sampled_from(get_args(Aggregate)))
 def test_one_chunk_counts_as_it_is(logit: float, how: Aggregate) -> None:
     assert aggregate([logit], how) == logit
 
@@ -348,6 +374,7 @@ def test_an_unknown_aggregate_is_refused() -> None:
 
 def test_a_limit_of_the_query_needs_the_reference_truncation() -> None:
     assert Limits(truncation="reference", max_query_tokens=32).max_query_tokens == 32
+    assert Limits(query_policy="chunk", max_query_tokens=32).max_query_tokens == 32
     with pytest.raises(InputError, match=r"max_query_tokens=32.*truncation"):
         Limits(max_query_tokens=32)
     with pytest.raises(InputError, match="max_query_tokens=2 "):

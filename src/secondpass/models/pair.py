@@ -22,7 +22,9 @@ from secondpass.models.files import Checkpoint
 from secondpass.models.recipe import head_modules, read_json, read_recipe
 from secondpass.models.reference import Reference, longest_pair, longest_query
 from secondpass.models.scorer import Declared, Piece, Reading, padded_length
-from secondpass.text.encode import Limits, TextEncoder, cut, reference_cut
+from secondpass.text.chunk import Ids as DocumentIds
+from secondpass.text.chunk import Part, Source, split_query
+from secondpass.text.encode import Limits, TextEncoder, reference_cut
 from secondpass.text.render import RENDERER
 
 RECIPE_VERSION = "pair@1"
@@ -102,7 +104,17 @@ class PairModel(Computed):
             raise _no_room(len(ids), template.special_tokens, longest)
         else:
             read = partial(self._read_document, head, free=room - len(ids), limits=limits)
-        return lambda texts: [_noted(read(document), shortened) for document in self._encoder.ids(texts)]
+        return lambda texts: [
+            _noted(read(Source.of(text, ids)), shortened)
+            for text, ids in zip(texts, self._encoder.ids(texts), strict=True)
+        ]
+
+    def parts(self, query: str, limits: Limits) -> list[str]:
+        """The query in parts of `max_query_tokens`, half of what the model reads for None (see `QuerySplitter`)."""
+        longest = longest_pair(self._reference, limits, self._declared.max_tokens) or _ENDLESS
+        alone = len(self._recipe.template.before) + len(self._recipe.template.after)
+        most = longest_query(self._reference, limits, longest, alone)
+        return split_query(self._encoder, query, longest // 2 if most is None else most, limits)
 
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),); two labels give the second's log-odds."""
@@ -151,17 +163,19 @@ class PairModel(Computed):
             np.concatenate((before[:, 1], types, between[:, 1])),
         )
 
-    def _read_document(self, head: tuple[Ids, Ids], tokens: Sequence[int], *, free: int, limits: Limits) -> Reading:
-        spans = cut(len(tokens), free, limits)
-        pieces = tuple(_piece(head, tokens[span], len(self._after)) for span in spans)
-        return Reading(pieces, len(tokens), spans[-1].stop < len(tokens))
+    def _read_document(self, head: tuple[Ids, Ids], document: Source, *, free: int, limits: Limits) -> Reading:
+        return self._reading(head, document, document.parts(self._encoder, free, limits))
 
-    def _read_reference(self, query: Ids, head: tuple[Ids, Ids], tokens: Sequence[int], *, room: int) -> Reading:
-        kept_query, kept = reference_cut(len(query), len(tokens), room)
+    def _read_reference(self, query: Ids, head: tuple[Ids, Ids], document: Source, *, room: int) -> Reading:
+        kept_query, kept = reference_cut(len(query), document.length, room)
         if kept_query < len(query):
             head = self._head(query[:kept_query])
-        piece = _piece(head, tokens[:kept], len(self._after))
-        return Reading((piece,), len(tokens), kept < len(tokens) or kept_query < len(query))
+        reading = self._reading(head, document, document.kept(self._encoder, [slice(0, kept)]))
+        return _noted(reading, kept_query < len(query))
+
+    def _reading(self, head: tuple[Ids, Ids], document: Source, parts: Sequence[Part]) -> Reading:
+        pieces = [_piece(head, document.ids[part.tokens], len(self._after)) for part in parts]
+        return Reading.of(pieces, parts, document.length)
 
     def _run(self, pairs: Sequence[PairTokens]) -> NDArray[np.float32]:
         """The graph's output for pairs padded on the right, shape (len(pairs), labels)."""
@@ -209,7 +223,7 @@ def _noted(reading: Reading, shortened: bool) -> Reading:
     return replace(reading, truncated=True) if shortened else reading
 
 
-def _piece(head: tuple[Ids, Ids], document: Sequence[int], tail: int) -> Piece:
+def _piece(head: tuple[Ids, Ids], document: DocumentIds, tail: int) -> Piece:
     tokens = PairTokens(*head, np.array(document, dtype=np.int32))
     return Piece(padded_length(len(tokens) + tail), tokens)
 

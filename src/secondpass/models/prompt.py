@@ -24,7 +24,8 @@ from secondpass.models.prompt_recipe import PromptRecipe
 from secondpass.models.prompt_tokens import Ids, Parts, PromptEncoder, Question
 from secondpass.models.recipe import read_json, read_max_tokens
 from secondpass.models.scorer import Declared, Piece, Reading, padded_length
-from secondpass.text.encode import Limits, TextEncoder, cut
+from secondpass.text.chunk import Source, split_query
+from secondpass.text.encode import Limits, TextEncoder
 from secondpass.text.render import RENDERER
 
 RECIPE_VERSION = "prompt@1"
@@ -57,7 +58,8 @@ class PromptModel(Computed):
         config = read_json(checkpoint.folder / "config.json")
         self._positions = read_max_tokens(checkpoint.folder)
         self._pad_id = int(config.get("pad_token_id") or 0)
-        self._prompt = PromptEncoder(recipe, TextEncoder.from_file(checkpoint.tokenizer, special_text=False))
+        self._encoder = TextEncoder.from_file(checkpoint.tokenizer, special_text=False)
+        self._prompt = PromptEncoder(recipe, self._encoder)
         self._graph = backend.load(checkpoint.graph, network)
         self._shares = PREFIX in self._graph.inputs
         try:
@@ -77,7 +79,7 @@ class PromptModel(Computed):
         """
         query, instruction = self._asked(query, instruction)
         question = self._prompt.ask(query, instruction)
-        longest = min(limits.max_tokens or self._recipe.max_tokens or _ENDLESS, self._positions or _ENDLESS)
+        longest = self._longest(limits)
         if limits.truncation == "reference" and limits.policy == "truncate":
             end = self._prompt.end(instruction) if self._recipe.reference == "restored" else []
             return lambda texts: [
@@ -88,8 +90,14 @@ class PromptModel(Computed):
         if free < 1:
             raise _no_room(len(question.head) + len(question.tail), longest)
         return lambda texts: [
-            self._read_document(question, parts, free, longest, limits) for _, parts in self._parts(question, texts)
+            self._read_document(question, self._source(question, text, read, parts), parts, longest, limits)
+            for text, (read, parts) in zip(texts, self._parts(question, texts), strict=True)
         ]
+
+    def parts(self, query: str, limits: Limits) -> list[str]:
+        """The query in parts of `max_query_tokens`, half of what is read for None (see `QuerySplitter`)."""
+        longest = self._longest(limits)
+        return split_query(self._encoder, query, min(longest, limits.max_query_tokens or longest // 2), limits)
 
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),); two labels give the second's log-odds.
@@ -138,21 +146,38 @@ class PromptModel(Computed):
             return join(instruction, query), ""
         return query, instruction if instruction and instruction.strip() else self._recipe.instruction
 
+    def _longest(self, limits: Limits) -> int:
+        return min(limits.max_tokens or self._recipe.max_tokens or _ENDLESS, self._positions or _ENDLESS)
+
     def _parts(self, question: Question, documents: Sequence[str]) -> list[tuple[str, Parts]]:
         """Each document as the recipe reads it, and its prompt."""
         read = [document.strip() for document in documents] if self._recipe.strip else documents
         return list(zip(read, self._prompt.parts(question, read), strict=True))
 
-    def _read_document(self, question: Question, parts: Parts, free: int, longest: int, limits: Limits) -> Reading:
-        tokens = len(parts.document)
+    @staticmethod
+    def _source(question: Question, text: str, read: str, parts: Parts) -> Source:
+        """A document as it was tokenised, within the text around it; `read` is it without white space at its ends."""
+        lead = len(question.head) - question.before_ids
+        return Source(
+            text,
+            f"{question.before}{read}{question.after}",
+            np.concatenate((parts.head[lead:], parts.document, parts.tail)),
+            len(parts.document),
+            before=len(question.before),
+            first=len(parts.head) - lead,
+            skipped=len(text) - len(text.lstrip()) if len(read) < len(text) else 0,
+        )
+
+    def _read_document(self, question: Question, source: Source, parts: Parts, longest: int, limits: Limits) -> Reading:
         if len(parts) <= longest:
-            return Reading((self._piece(question, _joined(parts), question.opening, question.closing),), tokens, False)
-        if limits.policy == "truncate":  # one row, whose head may have lost its last token to the document's first word
-            free = longest - len(parts.head) - len(question.tail)
-        spans = cut(tokens, free, limits)
-        rows = [_joined(_part(question, parts, span)) for span in spans]
-        pieces = tuple(self._piece(question, row, question.opening, question.closing) for row in rows)
-        return Reading(pieces, tokens, spans[-1].stop < tokens)
+            piece = self._piece(question, _joined(parts), question.opening, question.closing)
+            return Reading((piece,), source.length, False)
+        # One row alone may have a head that lost its last token to the document's first word.
+        head = parts.head if limits.policy == "truncate" else question.head
+        read = source.parts(self._encoder, longest - len(head) - len(question.tail), limits)
+        rows = [_joined(_part(question, parts, part.tokens)) for part in read]
+        pieces = [self._piece(question, row, question.opening, question.closing) for row in rows]
+        return Reading.of(pieces, read, source.length)
 
     def _read_reference(
         self, question: Question, segments: Sequence[list[int]], parts: Parts, longest: int, end: Sequence[int]

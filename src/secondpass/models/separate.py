@@ -68,8 +68,8 @@ class Separation:
     """How a checkpoint's two sides are read and compared.
 
     `slot`: the query's prompt with "{}" where its instruction stands, "" where it has none; `pad_id` fills rows up.
-    `activation` and `scale` as in `Declared`. `onnx`: whether an ONNX graph of the transformer holds all that is
-    computed. `own_query`: whether queries are read by another checkpoint.
+    `activation`, `scale` and `languages` as in `Declared`. `onnx`: whether an ONNX graph of the transformer holds all
+    that is computed. `own_query`: whether queries are read by another checkpoint.
     """
 
     query: Side
@@ -81,6 +81,7 @@ class Separation:
     scale: float = 1.0
     onnx: bool = False
     own_query: bool = False
+    languages: tuple[str, ...] = ()
 
     @property
     def version(self) -> str:
@@ -168,6 +169,11 @@ class SeparateModel(Computed):
 
         return documents
 
+    def parts(self, query: str, limits: Limits) -> list[str]:
+        """The query in parts of `max_query_tokens`, of all that can be read for None (see `QuerySplitter`)."""
+        (prompt,) = self.asking_encoder.ids([self.separation.asked("", None)])
+        return self.separation.query.parts(self.asking_encoder, query, len(prompt), limits)
+
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),)."""
         documents: list[Document] = [piece.inputs for piece in pieces]
@@ -210,6 +216,7 @@ class SeparateModel(Computed):
             separable=True,
             instructions=told.instructions,
             scale=told.scale,
+            languages=told.languages,
         )
 
     def _rows(self, texts: Sequence[str], limits: Limits) -> list[Rows]:
@@ -232,7 +239,7 @@ class SeparateModel(Computed):
             # What is known costs next to nothing, so that all of it is compared at once.
             length = len(row) if kept is None else STEP
             pieces.append(Piece(length, Document(asked, row, key, kept), int.from_bytes(key[:8], "little")))
-        return Reading(tuple(pieces), rows.tokens, rows.truncated)
+        return Reading.of(pieces, rows.parts, rows.tokens)
 
 
 class _Encoder:

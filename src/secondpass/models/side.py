@@ -5,17 +5,20 @@ Knows ids and limits; nothing of what is computed from them, and nothing of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from secondpass.errors import InputError
-from secondpass.text.encode import Limits, TextEncoder, cut
+from secondpass.text.chunk import Part, Source, split_query
+from secondpass.text.encode import Limits, TextEncoder
 
 Ids = NDArray[np.int32]
+
+_PART_BYTES = 320  # a part with its slice, its span and their numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What is read of a document: a row, or one a chunk; its tokens before any cut, and whether some are not read."""
+    """What is read of a document: a row, or one a chunk, of a part each; and its tokens before any cut."""
 
     rows: tuple[Row, ...]
     keys: tuple[bytes, ...]
     tokens: int
-    truncated: bool
+    parts: tuple[Part, ...]
 
     @property
     def nbytes(self) -> int:
-        return sum(row.ids.nbytes for row in self.rows) + 16 * len(self.keys)
+        return sum(row.ids.nbytes for row in self.rows) + (16 + _PART_BYTES) * len(self.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,22 @@ class Side:
     def documents(self, encoder: TextEncoder, texts: Sequence[str], limits: Limits) -> list[Rows]:
         """Documents, cut or split as `limits` say; every chunk has the prompt before it."""
         prompt = self._cased(self.prompt)
-        alone, *found = encoder.ids([prompt.rstrip(), *(prompt + self._cased(text) for text in texts)])
-        return [self._document(alone, ids, limits) for ids in found]
+        read = [prompt + self._cased(text) for text in texts]
+        alone, *found = encoder.ids([prompt.rstrip(), *read])
+        sources = [
+            Source(text, given, ids, len(ids), before=len(prompt), lowered=self.lower)
+            for text, given, ids in zip(texts, read, found, strict=True)
+        ]
+        return [self._document(encoder, alone, source, limits) for source in sources]
 
-    def _document(self, prompt: Sequence[int], ids: Sequence[int], limits: Limits) -> Rows:
+    def parts(self, encoder: TextEncoder, query: str, prompt: int, limits: Limits) -> list[str]:
+        """A query in parts of `max_query_tokens`, of all that can be read for None, special tokens and those of its
+        prompt counted, which are `prompt`."""
+        longest = _least(limits.max_tokens, limits.max_query_tokens, self.longest)
+        return [query] if longest is None else split_query(encoder, query, longest - self.specials - prompt, limits)
+
+    def _document(self, encoder: TextEncoder, prompt: Sequence[int], source: Source, limits: Limits) -> Rows:
+        ids = source.ids
         # A prompt's end and a text's beginning may be one token, which then counts as the text's.
         shared = next(
             (i for i, (a, b) in enumerate(zip(prompt, ids, strict=False)) if a != b), min(len(prompt), len(ids))
@@ -113,11 +128,12 @@ class Side:
         head, body = list(ids[:shared]), ids[shared:]
         longest = _least(limits.max_tokens or self.limit, self.longest)
         room = len(body) if longest is None else longest - self.specials - len(head)
-        spans = cut(len(body), max(room, 1) if longest is None else room, limits)
-        rows = tuple(self._row(head, body[span]) for span in spans)
-        return Rows(rows, tuple(row.key for row in rows), len(body), spans[-1].stop < len(body))
+        source = replace(source, first=shared, length=len(body))
+        parts = source.parts(encoder, max(room, 1) if longest is None else room, limits)
+        rows = tuple(self._row(head, body[part.tokens]) for part in parts)
+        return Rows(rows, tuple(row.key for row in rows), len(body), tuple(parts))
 
-    def _row(self, head: list[int], body: Sequence[int]) -> Row:
+    def _row(self, head: list[int], body: Iterable[int]) -> Row:
         whole = self._whole([*head, *body])
         return Row(whole, len(whole))
 

@@ -22,10 +22,11 @@ from secondpass.errors import Cancelled, InputError, ModelError, ServiceError
 from secondpass.models.scorer import Declared
 from secondpass.ranking.candidates import Floats
 from secondpass.ranking.cascade_name import CascadeName
-from secondpass.ranking.composite import OnFailure, instructions_of, numbered
+from secondpass.ranking.composite import OnFailure, instructions_of, numbered, read_alike
 from secondpass.ranking.load import Options, open_named
 from secondpass.ranking.outcome import Scored
 from secondpass.ranking.pace import FIRST
+from secondpass.ranking.passages import chunks_of
 from secondpass.ranking.request import Request
 from secondpass.ranking.reranker import Reranker
 from secondpass.ranking.settle import LEAST, settled
@@ -155,6 +156,7 @@ class CascadeScorer:
         self._rerankers = rerankers
         self._keep = (*keep, None)
         self._settle = settle
+        self._alike = read_alike([reranker.declared for reranker in rerankers])
         self._on_failure = on_failure
         named = CascadeName(tuple(reranker.name for reranker in rerankers), tuple(keep))
         self._declared = _declared(str(named), [reranker.declared for reranker in rerankers], settle)
@@ -256,6 +258,7 @@ class CascadeScorer:
             parts=[_parts(by_name, position) for position in range(count)] if len(self._names) > 1 else own,
             stages=tuple(stages),
             spent=reduce(add, [each for found in done for each in found.spent]) if any(f.spent for f in done) else None,
+            passages=[chunks_of(hit) for hit in each] if self._alike else None,
             gloss=[hit.signals.get("gloss", 0.0) if hit else 0.0 for hit in each],
         )
 

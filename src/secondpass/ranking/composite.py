@@ -44,6 +44,11 @@ def numbered(names: Sequence[str]) -> list[str]:
     return told
 
 
+def read_alike(parts: Sequence[Declared]) -> bool:
+    """Whether all parts read a document as the same text, so that what one tells of its characters holds for all."""
+    return len({part.renderer for part in parts}) == 1
+
+
 def instructions_of(parts: Sequence[Declared]) -> Literal["slot", "joined", "ignored"]:
     """What becomes of an instruction: what the part does that makes the most of it."""
     treated = {part.instructions for part in parts}

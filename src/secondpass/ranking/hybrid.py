@@ -16,13 +16,15 @@ import numpy as np
 
 from secondpass.errors import Cancelled, InputError, ModelError, ServiceError
 from secondpass.models.scorer import Declared
-from secondpass.ranking.composite import OnFailure, instructions_of, numbered
+from secondpass.ranking.composite import OnFailure, instructions_of, numbered, read_alike
 from secondpass.ranking.fusion import ACTIVATIONS, How, K, Part, check, fuse
 from secondpass.ranking.hybrid_name import HybridName
 from secondpass.ranking.load import Options, open_named
 from secondpass.ranking.outcome import Scored
+from secondpass.ranking.passages import chunks_of
 from secondpass.ranking.request import Request
 from secondpass.ranking.reranker import Reranker
+from secondpass.text.chunk import Chunk
 from secondpass.types import Hit
 
 
@@ -142,8 +144,15 @@ class HybridScorer:
             truncated=[any(hit.truncated for hit in hits) for hits in by_document],
             chunks=[max(hit.chunks for hit in hits) for hits in by_document],
             degraded=bool(failed) or any(each.degraded for each in found),
+            passages=self._passages(by_document),
             parts=[{each.name: hit.logit for each, hit in zip(found, hits, strict=True)} for hits in by_document],
         )
+
+    def _passages(self, by_document: Sequence[Sequence[Hit]]) -> list[Sequence[Chunk] | None] | None:
+        """Each document's chunks by the first part that tells of some."""
+        if not read_alike([reranker.declared for _, reranker, _ in self._parts]):
+            return None
+        return [next(filter(None, map(chunks_of, hits)), None) for hits in by_document]
 
     def close(self) -> None:
         """Nothing is held open; the rerankers belong to who opened them."""

@@ -83,7 +83,7 @@ class Request:
         listed = as_documents(documents)
         texts = [render(one, version=renderer, fields=fields) for one in listed]
         moment = as_moment(now)
-        understood = understand(instruction if rules else None, moment)
+        understood = understand(instruction if rules else None, moment, listed, texts)
         return cls(asked, instruction or None, listed, texts, called, moment, understood, fields, renderer)
 
     def for_part(self, renderer: int) -> Request:

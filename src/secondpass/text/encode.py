@@ -11,9 +11,12 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from secondpass.errors import InputError, ModelLoadError
 
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 Policy = Literal["truncate", "chunk", "error"]
-Aggregate = Literal["max", "mean", "first"]
+Aggregate = Literal["max", "mean", "first", "mean-best", "decay"]
 Truncation = Literal["document", "reference"]
+ChunkBy = Literal["tokens", "sentences", "headings", "code"]
+QueryPolicy = Literal["refuse", "chunk"]
 
 SHORTEST_INPUT = 8
 """The least `max_tokens`: special tokens, a short query and a token or two of the document."""
@@ -30,7 +35,10 @@ SHORTEST_INPUT = 8
 _SLICE = 32 * 1024  # characters of one text that are tokenised in one go
 _BATCH = 8 * _SLICE  # characters that are tokenised at the same time; an encoding takes some 100 bytes a token
 
+_BEGINNING = 8  # characters a token that are tokenised again, where only the first tokens' places are asked for
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _LAST_LONE_SPACE = re.compile(r".*\S(?= \S)", re.DOTALL)
 _LAST_SPACE = re.compile(r".+(?=[ \t\r\n])", re.DOTALL)
 
@@ -40,11 +48,14 @@ class Limits:
     """How long inputs are dealt with.
 
     `max_tokens`: the longest whole input (query, document and special tokens); None takes the model's own limit.
-    `policy`: "truncate" cuts the document's end, "chunk" reads overlapping chunks of `overlap` tokens and takes their
-    best, mean or first logit (`aggregate`), "error" refuses. `truncation="reference"` cuts as the model's authors' code
+    `policy`: "truncate" cuts the document's end, "chunk" reads it in chunks that share `overlap` tokens, "error"
+    refuses. `chunk_by`: where chunks end, anywhere ("tokens"), or at the ends of sentences, before Markdown headings,
+    or between blocks of code (see `text.chunk`). `aggregate`: what counts of the chunks' logits (see the function of
+    that name), "mean-best" the `best_chunks` best. `truncation="reference"` cuts as the model's authors' code
     does (for most: the longer of query and document, one token at a time), for parity; a query is then cut to
     `max_query_tokens` first where that is given, which counts the special tokens that it has alone.
-    Raises `InputError` naming the setting, its value and the values that are allowed.
+    `query_policy="chunk"` reads a long query in chunks too, of at most `max_query_tokens`; the chunk counts that gives
+    a document its best logit. Raises `InputError` naming the setting, its value and the values that are allowed.
     """
 
     policy: Policy = "truncate"
@@ -53,21 +64,45 @@ class Limits:
     aggregate: Aggregate = "max"
     truncation: Truncation = "document"
     max_query_tokens: int | None = None
+    chunk_by: ChunkBy = "tokens"
+    best_chunks: int = 3
+    query_policy: QueryPolicy = "refuse"
 
     def __post_init__(self) -> None:
-        _require_one_of("policy", self.policy, get_args(Policy))
-        _require_one_of("aggregate", self.aggregate, get_args(Aggregate))
-        _require_one_of("truncation", self.truncation, get_args(Truncation))
+        for name, allowed in _ALLOWED.items():
+            _require_one_of(name, getattr(self, name), get_args(allowed))
         if self.max_tokens is not None:
             _require_at_least("max_tokens", self.max_tokens, SHORTEST_INPUT, ", or None for the model's own limit")
         _require_at_least("overlap", self.overlap, 0)
+        _require_at_least("best_chunks", self.best_chunks, 1)
+        if self.query_policy == "chunk" and self.truncation == "reference":
+            raise InputError(
+                'query_policy="chunk" reads the whole query, and truncation="reference" cuts it. Leave one of them out.'
+            )
         if self.max_query_tokens is not None:
             _require_at_least("max_query_tokens", self.max_query_tokens, SHORTEST_INPUT, ", or None for no limit")
-            if self.truncation != "reference":
+            if self.truncation != "reference" and self.query_policy != "chunk":
                 raise InputError(
                     f"max_query_tokens={self.max_query_tokens!r} cuts the query, which is done with "
-                    'truncation="reference" alone. Pass that too, or leave it out.'
+                    'truncation="reference" alone, or says how long its chunks are with query_policy="chunk". Pass one '
+                    "of them too, or leave it out."
                 )
+
+    def __repr__(self) -> str:
+        """Later settings are left out where they have their defaults: what was recorded before is known by this."""
+        told = ((field.name, getattr(self, field.name), field.default) for field in fields(self))
+        shown = [f"{name}={value!r}" for name, value, default in told if name not in _LATER or value != default]
+        return f"Limits({', '.join(shown)})"
+
+
+_ALLOWED: dict[str, Any] = {
+    "policy": Policy,
+    "aggregate": Aggregate,
+    "truncation": Truncation,
+    "chunk_by": ChunkBy,
+    "query_policy": QueryPolicy,
+}
+_LATER = frozenset({"chunk_by", "best_chunks", "query_policy"})
 
 
 class TextEncoder:
@@ -82,6 +117,7 @@ class TextEncoder:
         tokenizer.no_padding()
         self._tokenizer = tokenizer
         reads = _without_specials(tokenizer) if tokenizer.encode_special_tokens else tokenizer
+        self._reads = reads
         # The fast form leaves character offsets out; older releases of tokenizers lack it.
         self._encode_batch = getattr(reads, "encode_batch_fast", reads.encode_batch)
 
@@ -112,6 +148,32 @@ class TextEncoder:
             for (text, _), encoding in zip(batch, encodings, strict=True):
                 found[text].extend(encoding.ids)
         return found
+
+    def places(
+        self, text: str, ids: Sequence[int] | NDArray[np.integer], first: int | None = None
+    ) -> NDArray[np.int64]:
+        """Where each token starts and ends in `text`, in characters, shape (tokens, 2); both never fall.
+
+        `ids`: what the method of that name gives for `text`. `first`: the places of so many tokens are enough, which is
+        quicker for a long text. Several tokens of one character have its place, each of them.
+        """
+        cleaned = clean(text)
+        found: list[NDArray[np.int64]] = []
+        if first is not None and _BEGINNING * first < len(cleaned):
+            begun = self._reads.encode(cleaned[: _BEGINNING * first], add_special_tokens=False)
+            if len(begun) > first and begun.ids[:first] == list(ids[:first]):
+                found.append(np.array(begun.offsets, np.int64))
+        if not found:
+            start = 0
+            for part in _slices(cleaned):
+                encoding = self._reads.encode(part, add_special_tokens=False)
+                found.append(np.array(encoding.offsets, np.int64).reshape(-1, 2) + start)
+                start += len(part)
+        places = np.maximum.accumulate(np.concatenate(found), axis=0)
+        if len(cleaned) == len(text):
+            return places
+        joined = np.array([pair.start() for pair in _PAIR.finditer(text)]) - np.arange(len(text) - len(cleaned))
+        return places + np.searchsorted(joined, places)
 
     def beginning(self, text: str, tokens: int) -> str:
         """`text` where it has so many tokens at most, else what its first `tokens` say.
@@ -214,14 +276,24 @@ def reference_cut(query_length: int, document_length: int, room: int) -> tuple[i
     return (longer, shorter) if query_length > document_length else (shorter, longer)
 
 
-def aggregate(logits: Sequence[float], how: Aggregate) -> float:
-    """One document's logit from those of its chunks, in reading order. Raises `InputError` for an unknown `how`."""
+def aggregate(logits: Sequence[float], how: Aggregate, best: int = 3) -> float:
+    """One document's logit from those of its chunks, in reading order. Raises `InputError` for an unknown `how`.
+
+    "max": the best chunk's; "mean": the mean; "first": the first's; "mean-best": the mean of the `best` best, of all
+    where there are fewer; "decay": with the best first, the sum of l[i] / 2**i, divided by that of 1 / 2**i, so that it
+    keeps the logits' scale and chunks count half as much as the next better ones.
+    """
     _require_one_of("aggregate", how, get_args(Aggregate))
+    if how == "first":
+        return float(logits[0])
+    ordered = sorted(map(float, logits), reverse=True)
     if how == "max":
-        return float(max(logits))
-    if how == "mean":
-        return math.fsum(logits) / len(logits)
-    return float(logits[0])
+        return ordered[0]
+    if how == "decay":
+        weights = [0.5**i for i in range(len(ordered))]
+        return math.fsum(w * x for w, x in zip(weights, ordered, strict=True)) / math.fsum(weights)
+    counted = ordered[:best] if how == "mean-best" else ordered
+    return math.fsum(counted) / len(counted)
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[tuple[int, str]]]:

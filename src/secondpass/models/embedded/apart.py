@@ -11,7 +11,7 @@ from secondpass.backends.base import Backend
 from secondpass.backends.network import Network
 from secondpass.errors import InputError
 from secondpass.models.bi_encoder import Product
-from secondpass.models.embedded.scorer import ENCODER, FOLDER, MAX_TOKENS, TOKENIZER
+from secondpass.models.embedded.scorer import ENCODER, FOLDER, LANGUAGES, MAX_TOKENS, TOKENIZER
 from secondpass.models.files import Checkpoint
 from secondpass.models.late import LENGTHS, MaxSim
 from secondpass.models.memory import Memory
@@ -39,6 +39,7 @@ def embedded_apart(
         MaxSim() if late else Product(unit=True, pool="mean"),
         scale=float(LENGTHS[0]) if late else 1.0,
         onnx=True,
+        languages=LANGUAGES,
     )
     graph = folder / ENCODER
     checkpoint = Checkpoint(name, folder, graph, "int8", f"{ENCODER}, which came with the package")

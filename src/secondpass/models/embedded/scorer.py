@@ -23,12 +23,14 @@ from secondpass.models.embedded.gate import Gate
 from secondpass.models.embedded.similarity import NAMES, AskedStates, States, similarities
 from secondpass.models.files import digest
 from secondpass.models.scorer import Declared, Piece, Reading, padded_length
-from secondpass.text.encode import Limits, TextEncoder, cut
+from secondpass.text.chunk import Source, split_query
+from secondpass.text.encode import Limits, TextEncoder
 
 FOLDER = Path(__file__).parent / "weights"
 VERSION = "embedded@1"
 RENDERER = 1  # the one that the weights were trained on, whatever the newest is
 MAX_TOKENS = 512
+LANGUAGES = ("en",)
 SPECIAL = 2
 ENCODER, TOKENIZER, WORDS, GATE = "encoder.onnx", "tokenizer.json", "words.npz", "gate.npz"
 
@@ -81,6 +83,7 @@ class EmbeddedScorer:
             max_tokens=MAX_TOKENS,
             separable=True,
             instructions="slot",
+            languages=LANGUAGES,
         )
 
     @property
@@ -98,11 +101,16 @@ class EmbeddedScorer:
 
         def documents(texts: Sequence[str]) -> list[Reading]:
             return [
-                self._reading(asked, Text(text), np.array(ids, np.int64), room, limits)
+                self._reading(asked, Source.of(text, np.array(ids, np.int64)), room, limits)
                 for text, ids in zip(texts, self._encoder.ids(texts), strict=True)
             ]
 
         return documents
+
+    def parts(self, query: str, limits: Limits) -> list[str]:
+        """The query in parts of `max_query_tokens`, of all that can be read for None (see `QuerySplitter`)."""
+        longest = min(limits.max_tokens or MAX_TOKENS, limits.max_query_tokens or MAX_TOKENS, MAX_TOKENS)
+        return split_query(self._encoder, query, longest - SPECIAL, limits)
 
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),)."""
@@ -138,12 +146,11 @@ class EmbeddedScorer:
         told = states[1] if instruction is not None else None
         return Asked(AskedStates.of(states[0], idf, told), QueryEvidence(query, instruction, self._words))
 
-    @staticmethod
-    def _reading(asked: Asked, text: Text, ids: Ids, room: int, limits: Limits) -> Reading:
-        spans = cut(len(ids), room, limits)
-        parts = [ids[span] for span in spans]
-        pieces = tuple(Piece(len(part) + SPECIAL, (asked, text, part), _group(part)) for part in parts)
-        return Reading(pieces, len(ids), limits.policy == "truncate" and len(ids) > room)
+    def _reading(self, asked: Asked, document: Source, room: int, limits: Limits) -> Reading:
+        parts = document.parts(self._encoder, room, limits)
+        text, ids = Text(document.text), [np.asarray(document.ids[part.tokens]) for part in parts]
+        pieces = [Piece(len(part) + SPECIAL, (asked, text, part), _group(part)) for part in ids]
+        return Reading.of(pieces, parts, document.length)
 
     def _states(self, texts: Sequence[Ids]) -> list[States]:
         """Token states of each text (its tokens + 2, 384), [CLS] and [SEP] put around it."""

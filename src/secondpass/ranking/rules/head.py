@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 HEAD = 800
@@ -12,6 +14,8 @@ TAIL = 300
 _LINE = 160
 _LEAD = 110
 _LABELLED = re.compile(r"^\W{0,4}[^\W\d][\w \-/]{0,28}\s?[:：=]\s?\S")
+_ELEMENT = re.compile(r"<([A-Za-z][\w:-]*)>([^<>\n]{1,120})</\1>")
+_PARTED = re.compile(r"\s[·|›>/»•–—]\s")
 _FOOT = re.compile(
     r"^\W{0,3}(?:last |published|updated|source|posted|written|author|by |stand|quelle|zuletzt|publi|fuente|出典|更新)",
     re.IGNORECASE,
@@ -26,20 +30,38 @@ class Line(NamedTuple):
 
 
 def lines_about(text: str) -> list[Line]:
-    """The lines of `text` that say what it is, in order: its header, and a footer where it looks like one."""
-    start = text[:HEAD]
+    """The lines of `text` that say what it is, in order: its header, and a footer where it looks like one.
+
+    A record in JSON and elements in angle brackets are read as labelled lines.
+    """
+    if text.lstrip().startswith("{"):
+        record = list(_record(text))
+        if record:
+            return record
+    start = _ELEMENT.sub(r"\1: \2", text[:HEAD])
     block, blank, _ = start.partition("\n\n")
     if blank and block.count("\n") < 12 and (len(block) < 320 or block.startswith(("---", "{")) or _labelled(block)):
         rows = [row for row in block.split("\n") if row.strip(" -\t")]
     else:
         rows = []
         for row in start.split("\n")[:-1]:
-            if len(row) > _LINE or not (_LABELLED.match(row) or len(row) < 90):
+            if len(row) > _LINE or not (_LABELLED.match(row) or len(row) < 90 or len(_PARTED.findall(row)) > 1):
                 break
             if row.strip(" -\t"):
                 rows.append(row)
     lines = [Line(row, _belief(row, number)) for number, row in enumerate(rows)]
     return [*(lines or _lead(start)), *_foot(text, len(block) if rows else 0)]
+
+
+def _record(text: str) -> Iterator[Line]:
+    """The short fields of a text that is a record in JSON."""
+    try:
+        found = json.loads(text)
+    except ValueError:  # a brace that opens something else
+        return
+    for key, value in found.items() if isinstance(found, dict) else ():
+        if isinstance(value, str | int | float) and len(str(value)) <= _LINE:
+            yield Line(f"{key}: {value}", 1.0)
 
 
 def _labelled(block: str) -> bool:

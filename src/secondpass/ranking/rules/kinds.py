@@ -37,13 +37,17 @@ def _pattern(words: list[str]) -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def named_in(text: str) -> frozenset[str]:
-    """The families that `text`, in lower case, names, and the wider ones that those belong to."""
-    found = set()
-    for family in families():
-        if family.pattern.search(text):
-            found.add(family.name)
-            found.update(family.of)
-    return frozenset(found)
+    """The families that `text`, in lower case, names, and the wider ones that those belong to.
+
+    The longest words count: a "news agency" is no agency.
+    """
+    spans = [(*match.span(), family) for family in families() for match in family.pattern.finditer(text)]
+    longest = [
+        family
+        for low, high, family in spans
+        if not any(start <= low and high <= end and end - start > high - low for start, end, _ in spans)
+    ]
+    return frozenset(name for family in longest for name in (family.name, *family.of))
 
 
 @cache

@@ -41,6 +41,16 @@ def code_of(value: str) -> str | None:
     return next((language.code for language in languages() if language.names.match(value.strip())), None)
 
 
+def named_code(value: str) -> str | None:
+    """The code of a known language that `value` is the name or the code of, and nothing else."""
+    text = value.strip().lower()
+    short = re.sub(r"[-_].*", "", text)
+    for language in languages():
+        if language.names.fullmatch(text) or (len(text) in (2, 5) and short == language.code):
+            return language.code
+    return None
+
+
 @cache
 def _scripts() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((code, re.compile(pattern)) for code, pattern in _SCRIPTS)

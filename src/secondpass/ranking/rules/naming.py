@@ -27,15 +27,26 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _JAPANESE = re.compile(r"[぀-ヿ一-鿿]")
 _BY_FAMILY = 0.9
 _DECAY = 0.85
-SEGMENT = re.compile(r"\s[·|–—-]\s|[›>|·/:(),;]|\.\s")
+_FAR = 240
+"""Characters of a stretch that are read for names."""
+
+SEGMENT = re.compile(r"\s[·|–—-]\s|[›»•>|·/:(),;=\[\]【】]|\.\s")
 
 
-def matches(phrases: Sequence[str], documents: Sequence[Names]) -> Floats:
-    """How well the best of `phrases` names each document, in [0, 1]; all 0 where it names none or every one alike."""
+def matches(phrases: Sequence[str], documents: Sequence[Names], *, strict: bool = False) -> Floats:
+    """How well the best of `phrases` names each document, in [0, 1]; all 0 where it names none or every one alike.
+
+    A phrase that some document bears as it stands names no others, but by family where it is all family. `strict`: a
+    document must bear every word of a phrase, outside of its title.
+    """
     best = np.zeros(len(documents))
-    places = [_places(names) for names in documents]
+    kept = [[name for name in names if not (strict and name[0].startswith("title:"))] for names in documents]
+    places = [_places(names) for names in kept]
     for phrase in phrases:
-        best = np.maximum(best, _match(phrase.lower(), places))
+        exact = _exact(phrase.lower(), kept)
+        if not exact.any() or _all_family(phrase.lower()):
+            exact = np.maximum(exact, _match(phrase.lower(), places, strict=strict))
+        best = np.maximum(best, exact)
     top = best.max(initial=0.0)
     if top < _LEAST:
         return np.zeros(len(documents))
@@ -48,20 +59,42 @@ def _places(names: Names) -> list[tuple[str, float]]:
     places = []
     for text, belief in names:
         weight = belief
-        for stretch in SEGMENT.split(text[:240]):
+        for stretch in SEGMENT.split(text[:_FAR]):
             if stretch.strip():
                 places.append((stretch.strip(), weight))
                 weight *= _DECAY
     return places
 
 
-def _match(phrase: str, documents: list[list[tuple[str, float]]]) -> Floats:
+def _exact(phrase: str, documents: Sequence[Names]) -> Floats:
+    """The belief of the best place of each document that has the words of `phrase` in a row; 0 for the others."""
+    wanted = _spaced(phrase)
+    bears = [max((belief for text, belief in names if wanted in _spaced(text[:_FAR])), default=0.0) for names in documents]
+    return np.array(bears) if wanted.strip() else np.zeros(len(documents))
+
+
+@lru_cache(maxsize=8192)
+def _spaced(text: str) -> str:
+    """The stems of a text, each between spaces."""
+    return f" {' '.join(stem(word) for word in words_of(text))} "
+
+
+def _all_family(phrase: str) -> bool:
+    return all(part[0].startswith("=") for part in _parts(phrase))
+
+
+def families_of(phrase: str) -> bool:
+    """Whether a phrase names a family of sources or types."""
+    return bool(named_in(phrase.lower()))
+
+
+def _match(phrase: str, documents: list[list[tuple[str, float]]], *, strict: bool) -> Floats:
     parts = _parts(phrase)
     if not parts:
         return np.zeros(len(documents))
     table = np.array([[_worth(part, places) for places in documents] for part in parts])
     present = (table > 0).sum(axis=1)
-    if (present > 0).mean() < _KNOWN:
+    if (present > 0).mean() < _KNOWN or (strict and not (table > 0).all(axis=0).any()):
         return np.zeros(len(documents))
     count = len(documents)
     weight = np.array([0.0 if not n else math.log((count + 1) / (n + 0.5)) for n in present])
@@ -97,7 +130,7 @@ def stem(word: str) -> str:
     for ending in ("ies", "ern", "en", "er", "es", "em", "e", "n", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)]
-    return word
+    return word[:-1] if re.fullmatch(r"\w{3}s", word) and word[-2] not in "suiwe" else word
 
 
 def _worth(part: tuple[str, ...], places: list[tuple[str, float]]) -> float:

@@ -16,8 +16,9 @@ from typing import Any
 
 from secondpass.ranking.candidates import metadata_of
 from secondpass.ranking.rules.dates import Dated, date_of, find_dates
-from secondpass.ranking.rules.head import lines_about
-from secondpass.ranking.rules.languages import code_of, language_of
+from secondpass.ranking.rules.head import Line, lines_about
+from secondpass.ranking.rules.languages import code_of, language_of, named_code
+from secondpass.ranking.rules.naming import SEGMENT
 from secondpass.ranking.rules.versions import Version, find_versions, version_of
 from secondpass.types import TEXT_KEYS, AnyDocument, Document
 
@@ -59,20 +60,33 @@ def profile_of(
     fields = list(_fields(_told(document)))
     body = _body(document, text)
     lines = lines_about(body)
-    names = [
-        (f"{key.lower()}: {value.lower()}" if len(value) < _SHORT else "", _belief(key))
-        for key, value in _strings(fields)
-    ]
-    names += [
-        (line.text.lower(), line.weight if not names else 0.5 * line.weight) for line in lines if line.weight > 0.3
-    ]
     return Profile(
         (_told_date(fields, now, month_first) or _written_date(lines, now, month_first))
         if "recency" in kinds
         else None,
         tuple(_versions(fields, lines)) if "version" in kinds else (),
-        _language(fields, body) if "language" in kinds else None,
-        tuple(names),
+        _language(fields, lines, body) if "language" in kinds else None,
+        _names(fields, lines),
+    )
+
+
+def names_of(document: AnyDocument, text: str) -> tuple[tuple[str, float], ...]:
+    """What a document calls itself, in lower case, each with a belief in (0, 1]: its metadata, its header or footer."""
+    return _names(list(_fields(_told(document))), lines_about(_body(document, text)))
+
+
+def _names(fields: list[tuple[str, Any]], lines: list[Line]) -> tuple[tuple[str, float], ...]:
+    names = [
+        (f"{key.lower()}: {value.lower()}" if len(value) < _SHORT else "", _belief(key))
+        for key, value in _strings(fields)
+    ]
+    return (
+        *names,
+        *(
+            (line.text.lower(), line.weight if not names else 0.5 * line.weight)
+            for line in lines
+            if line.weight > 0.3
+        ),
     )
 
 
@@ -138,7 +152,7 @@ def _told_date(fields: list[tuple[str, Any]], now: datetime | None, month_first:
     return _latest(best)
 
 
-def _written_date(lines: list[Any], now: datetime | None, month_first: bool) -> Dated | None:
+def _written_date(lines: list[Line], now: datetime | None, month_first: bool) -> Dated | None:
     best: list[tuple[float, Dated]] = []
     for line in lines:
         text = line.text[:320]
@@ -192,7 +206,7 @@ def _roles() -> tuple[tuple[str, re.Pattern[str]], ...]:
     )
 
 
-def _versions(fields: list[tuple[str, Any]], lines: list[Any]) -> Iterator[Version]:
+def _versions(fields: list[tuple[str, Any]], lines: list[Line]) -> Iterator[Version]:
     told = False
     for key, value in fields:
         if _VERSION_KEYS.search(key) and not isinstance(value, bool | date) and value is not None:
@@ -212,10 +226,16 @@ def _versions(fields: list[tuple[str, Any]], lines: list[Any]) -> Iterator[Versi
                 yield from find_versions(text)
 
 
-def _language(fields: list[tuple[str, Any]], body: str) -> str | None:
+def _language(fields: list[tuple[str, Any]], lines: list[Line], body: str) -> str | None:
+    """What the document's keys and header say, else what it is written in."""
     for key, value in fields:
         if isinstance(value, str) and _LANGUAGE_KEYS.search(_spaced(key)):
             code = code_of(value)
+            if code:
+                return code
+    for line in lines:
+        for part in SEGMENT.split(line.text) if line.weight >= 0.7 else ():
+            code = named_code(part.strip(" *-"))
             if code:
                 return code
     return language_of(body[-400:])

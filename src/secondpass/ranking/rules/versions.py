@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _PATTERN = re.compile(
     r"(?<![\w.,/-])(?:(?P<word>version|versión|fassung|release|major|バージョン|ver\.?|v)\s?"
-    r"(?P<major>\d{1,4}(?:\.(?:\d+|x))*)|(?P<bare>\d{1,3}\.(?:\d{1,3}|x)(?:\.(?:\d+|x))*))"
+    r"(?P<major>\d{1,4}(?:\.(?:\d+|x))*)|(?P<packed>\d{1,4}\s?(?:sp|r|u|update|service pack|patch)\s?\d{1,3})(?!\w)|(?P<bare>\d{1,3}\.(?:\d{1,3}|x)(?:\.(?:\d+|x))*))"
     r"(?P<pre>[-. ]?(?:rc|beta|alpha|preview|dev|snapshot|b|a)\.?\d*\b)?"
     r"(?![\d%€$]|[.,:]\d|\s?(?:%|percent|prozent|euro|eur|usd|kwp?|cent|°))",
     re.IGNORECASE,
@@ -33,9 +33,10 @@ def find_versions(text: str) -> list[Version]:
     """The version numbers in `text`. A lone number is one only after a word such as "version"; `marked` says so."""
     found = []
     for match in _PATTERN.finditer(text):
-        digits = match["major"] or match["bare"]
+        packed = match["packed"]
+        digits = ".".join(re.findall(r"\d+", packed)) if packed else match["major"] or match["bare"]
         numbers = tuple(int(part) for part in digits.lower().split(".") if part != "x")
-        if numbers and numbers[0] < 1900:
+        if numbers and (packed or numbers[0] < 1900):
             found.append(Version(numbers, bool(match["pre"]), *match.span(), match["word"] is not None))
     return found
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from secondpass.ranking.rules.dates import find_dates
 from secondpass.ranking.rules.kinds import kind_of, named_in
-from secondpass.ranking.rules.languages import code_of
+from secondpass.ranking.rules.languages import named_code
 from secondpass.ranking.rules.naming import SEGMENT, Names, families_of, matches, stem
 from secondpass.ranking.rules.rule import Kind
 from secondpass.ranking.rules.versions import find_versions
@@ -54,6 +54,7 @@ class Vocabulary:
         Dates, versions and languages are no names; nor are words that name nothing by themselves (`stop`).
         """
         tokens = [(stem(m[0].lower()), *m.span()) for m in _TOKEN.finditer(instruction)]
+        stop = frozenset(map(stem, stop))
         found: list[Use] = []
         at = 0
         while at < len(tokens):
@@ -109,7 +110,7 @@ def _values_of(text: str, belief: float) -> Iterator[tuple[str, str]]:
 def _is_name(value: str) -> bool:
     """Whether a value names something, and is no date, version or language."""
     letters = sum(character.isalpha() for character in value)
-    if letters < 2 or code_of(value.strip()):
+    if letters < 2 or named_code(value):
         return False
     if not any(character.isdigit() for character in value):
         return True
@@ -129,4 +130,4 @@ def _kind(key: str, value: str) -> Kind:
     kinds = {kind_of(family) for family in named_in(value.lower())}
     if kinds:
         return "source" if "source" in kinds and "type" not in kinds else "type"
-    return "source" if value.strip()[:1].isupper() and " " in value.strip() else "label"
+    return "source" if not key and " " in value.strip() else "label"

@@ -54,11 +54,16 @@ class Language:
     inflected: Mapping[str, str] | None = None
 
     def stemmed(self, word: str) -> str:
-        """A folded word without its ending."""
-        for suffix, instead in self.suffixes:
-            if word.endswith(suffix) and len(word) - len(suffix) >= self.stem:
-                return word[: -len(suffix)] + instead
-        return word
+        """A folded word without its longest ending."""
+        return next(iter(self.bare(word)), word)
+
+    def bare(self, word: str) -> list[str]:
+        """A folded word without each of the endings that it may have, the longest first."""
+        return [
+            word[: -len(suffix)] + instead
+            for suffix, instead in self.suffixes
+            if word.endswith(suffix) and len(word) - len(suffix) >= self.stem
+        ]
 
 
 @cache

@@ -81,12 +81,13 @@ class Words:
         return self._stem(word) or (self._compound(word) if self._language.links else None)
 
     def _stem(self, word: str) -> str | None:
-        stem = self._language.stemmed(word)
-        found = self._stems.get(stem)
+        """The English of a word that has this one's stem: without the shortest ending that leaves a word, if any does."""
+        bare = self._language.bare(word)
         begins = self._language.participle
-        if found is None and begins and stem.startswith(begins):
-            return self._stems.get(stem.removeprefix(begins))
-        return found
+        if begins and word.startswith(begins):
+            bare += self._language.bare(word.removeprefix(begins))
+        whole = next((self._exact[form] for form in reversed(bare) if form in self._exact), None)
+        return whole or next((self._stems[form] for form in (*bare, word) if form in self._stems), None)
 
     def _compound(self, word: str) -> str | None:
         """The parts of a compound in English, the longest first part that leaves known ones."""

@@ -1,0 +1,48 @@
+"""The rules of a whole instruction: without doubles and contradictions, in order. Knows rules; no sentences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from secondpass.ranking.rules.rule import Rule
+
+
+def settled(rules: list[Rule], instruction: str) -> tuple[Rule, ...]:
+    """Without doubles and what only dates a story; the newest or oldest is looked for among what all else leaves."""
+    kept: list[Rule] = []
+    for rule in rules:
+        words = instruction[slice(*rule.span)].strip(" \x00,;:.")
+        same = any(
+            (r.kind, r.asks, r.values, r.strength) == (rule.kind, rule.asks, rule.values, rule.strength) for r in kept
+        )
+        if not same:
+            kept.append(replace(rule, words=words))
+    kept = _without_contradictions(kept)
+    others = [rule.priority for rule in kept if rule.asks not in ("newest", "oldest")]
+    return tuple(
+        sorted(
+            (
+                replace(rule, priority=max(others) + 1)
+                if others and rule.asks in ("newest", "oldest") and rule.priority == 0 and max(others) == 0
+                else rule
+                for rule in kept
+            ),
+            key=lambda rule: rule.priority,
+        )
+    )
+
+
+def _without_contradictions(rules: list[Rule]) -> list[Rule]:
+    """Of wishes for both ends of time, those that ask for one before those that shun one, then the newest."""
+    ends = [rule for rule in rules if rule.kind == "recency" and rule.asks in ("newest", "oldest")]
+    wanted = {_wanted(rule) for rule in ends}
+    if len(wanted) < 2:
+        return rules
+    positive = [_wanted(rule) for rule in ends if rule.strength != "avoid"]
+    kept = positive[0] if positive else "newest"
+    return [rule for rule in rules if rule not in ends or _wanted(rule) == kept]
+
+
+def _wanted(rule: Rule) -> str:
+    """The end of time that a rule comes down to: who shuns the oldest wants the newest."""
+    return rule.asks if rule.strength != "avoid" else {"newest": "oldest", "oldest": "newest"}[rule.asks]
