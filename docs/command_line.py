@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("command-line.md")
-COMMANDS = ("", "rank", "serve", "bench", "models", "datasets", "pull", "convert", "calibrate", "cost", "doctor", "eval")
+COMMANDS = (
+    *("", "rank", "serve", "bench", "models", "datasets", "pull", "convert", "calibrate", "cost", "doctor", "eval"),
+)
 HEAD = """# Command line
 
 This page is what `secondpass --help` says, written by `python docs/command_line.py`. Results go to stdout and messages

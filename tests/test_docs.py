@@ -33,8 +33,11 @@ NOT_RUN = {
     ("hosted.md", INSTALLS, "pip install 'secondpass[hosted]'"),
     ("hosted.md", NETWORK, 'import secondpass\n\nwith secondpass.load("cohere:rerank-v3.5")'),
     ("index.md", INSTALLS, "pip install ."),
+    ("mteb.md", INSTALLS, "pip install 'secondpass[mteb]'"),
+    ("mteb.md", NETWORK, "import mteb"),
     ("models.md", INSTALLS, "pip install 'secondpass[openvino]'"),
     ("models.md", INSTALLS, "pip install 'secondpass[torch]'"),
+    ("serving.md", INSTALLS, "pip install 'secondpass[server]'"),
     ("quantised.md", INSTALLS, "pip install 'secondpass[quantised,torch]'"),
     ("models.md", CHECKPOINT, 'reranker = secondpass.load("./my-fine-tuned-qwen3"'),
     ("models.md", NETWORK, "secondpass pull cross-encoder/ms-marco-MiniLM-L6-v2"),
@@ -119,6 +122,10 @@ def script(name: str) -> ModuleType:
 
 def test_the_command_line_page_says_what_help_says() -> None:
     assert script("command_line").is_current(), "run python docs/command_line.py"
+
+
+def test_the_page_of_examples_says_what_the_requests_give() -> None:
+    assert script("examples").is_current(), "run python docs/examples.py"
 
 
 def test_the_page_on_data_says_what_the_table_has() -> None:
