@@ -20,7 +20,7 @@ LAYERS = (
     {"engine"},
     {"ranking"},
     {"evaluation", "training", "retrieval", "conversion"},
-    {"cli", "server", "integrations", "distributed"},
+    {"cli", "client", "server", "integrations", "distributed"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 # Workshops are built from one another: evaluation scores what retrieval found. The command starts the server.

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from secondpass.client.client import AsyncClient, Client
     from secondpass.conversion.convert import Conversion, convert
     from secondpass.errors import (
         Cancelled,
@@ -41,9 +42,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Activation",
+    "AsyncClient",
     "Calibration",
     "Cancelled",
     "Cascade",
+    "Client",
     "Confidence",
     "Conversion",
     "DeadlineExceeded",
@@ -77,8 +80,10 @@ __all__ = [
 
 _HOMES = {
     "Activation": "ranking.signals",
+    "AsyncClient": "client.client",
     "Calibration": "ranking.calibration",
     "Cascade": "ranking.cascade",
+    "Client": "client.client",
     "Confidence": "ranking.signals",
     "Conversion": "conversion.convert",
     "Document": "types",

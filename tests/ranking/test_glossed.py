@@ -62,9 +62,7 @@ def test_documents_in_the_querys_language_are_not_touched(
     assert logits(glossing.rank(query, [document])) == logits(plain.rank(query, [document]))
 
 
-def test_a_query_in_another_language_is_glossed_too(
-    plain: secondpass.Reranker, glossing: secondpass.Reranker
-) -> None:
+def test_a_query_in_another_language_is_glossed_too(plain: secondpass.Reranker, glossing: secondpass.Reranker) -> None:
     documents = [ENGLISH[1], GERMAN, ENGLISH[0]]
     ranking = glossing.rank("如何删除文件？", documents)
     assert ranking[-1].index == 0

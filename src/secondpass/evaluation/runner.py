@@ -26,9 +26,8 @@ from secondpass.evaluation.stages import found_by, open_stage
 from secondpass.evaluation.store import JOURNALS, Answer, Journal, Key
 from secondpass.evaluation.ties import ties
 from secondpass.hosted.registry import is_hosted
-from secondpass.ranking.request import as_moment
 from secondpass.ranking.reranker import Reranker
-from secondpass.ranking.rules import VERSION, understand
+from secondpass.ranking.rules import VERSION
 from secondpass.types import Ranking
 
 FIRST_STAGES = "first-stages"
@@ -294,9 +293,8 @@ def _version(reranker: Reranker) -> str:
 
 
 def _rules_version(task: Task, *, rules: bool) -> str:
-    """What rules add to a model's version: nothing where no instruction of the collection has any."""
-    asked = task.collection.queries.values() if rules else ()
-    told = any(query.instruction and understand(query.instruction, as_moment(_now(task, query))) for query in asked)
+    """What rules add to a model's version: nothing where the collection has no instruction."""
+    told = rules and any(query.instruction for query in task.collection.queries.values())
     return f" rules {VERSION}" if told else ""
 
 

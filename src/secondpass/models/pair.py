@@ -116,6 +116,11 @@ class PairModel(Computed):
         most = longest_query(self._reference, limits, longest, alone)
         return split_query(self._encoder, query, longest // 2 if most is None else most, limits)
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a query has (see `TokenCounter`)."""
+        (ids,) = self._encoder.ids([text])
+        return len(ids)
+
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),); two labels give the second's log-odds."""
         if not pieces:

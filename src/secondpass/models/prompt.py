@@ -99,6 +99,11 @@ class PromptModel(Computed):
         longest = self._longest(limits)
         return split_query(self._encoder, query, min(longest, limits.max_query_tokens or longest // 2), limits)
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a query has (see `TokenCounter`)."""
+        (ids,) = self._encoder.ids([text])
+        return len(ids)
+
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),); two labels give the second's log-odds.
 

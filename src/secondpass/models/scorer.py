@@ -126,6 +126,14 @@ class QuerySplitter(Protocol):
         """The query as texts that `read` takes, in order; itself where it is short enough to be read whole."""
 
 
+@runtime_checkable
+class TokenCounter(Protocol):
+    """A scorer that can tell how long a query is without computing anything of it."""
+
+    def count_tokens(self, text: str) -> int:
+        """The tokens of a text, special ones and prompts left aside."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """What a list scorer found, in the order that the documents were given in.

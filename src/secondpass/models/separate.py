@@ -174,6 +174,11 @@ class SeparateModel(Computed):
         (prompt,) = self.asking_encoder.ids([self.separation.asked("", None)])
         return self.separation.query.parts(self.asking_encoder, query, len(prompt), limits)
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a query has (see `TokenCounter`)."""
+        (ids,) = self.asking_encoder.ids([text])
+        return len(ids)
+
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),)."""
         documents: list[Document] = [piece.inputs for piece in pieces]

@@ -15,7 +15,7 @@ from secondpass.ranking.outcome import Scored
 from secondpass.ranking.request import Request
 from secondpass.text.glossary import Gloss, Glossary
 
-ENOUGH = 0.3
+ENOUGH = 0.2
 """Share of a text that has to be found: below it, a gloss is too thin to say what the text is about."""
 
 Ask = Callable[[Sequence[Request]], list[Scored]]

@@ -21,7 +21,7 @@ from secondpass.backends.base import Capabilities
 from secondpass.engine.cache import ScoreCache
 from secondpass.engine.engine import Engine
 from secondpass.errors import InputError, ModelError
-from secondpass.models.scorer import Declared, ListScorer, PairScorer, activate, bounded
+from secondpass.models.scorer import Declared, ListScorer, PairScorer, TokenCounter, activate, bounded
 from secondpass.ranking.calibration import Calibration
 from secondpass.ranking.calibration.calibration import list_scorer
 from secondpass.ranking.candidates import Signal
@@ -49,6 +49,9 @@ _REMEDIES = {
 }
 """What helps against a logit that is no number, by the precision that it was computed in."""
 
+
+BYTES_A_TOKEN = 4
+"""About what a token has in most texts, where no tokenizer is there to count."""
 
 _WARM_UP = "A passage of some length, as passages are, about what a first stage may have found for a query. " * 4
 
@@ -268,6 +271,15 @@ class Reranker:
         if calibration is not None:
             calibration.require(self._scorer)
         self.calibration = calibration
+
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a query has for the model, special ones left aside; nothing is computed of it.
+
+        A model whose tokenizer is not here (hosted ones), or that has none, counts four bytes as a token.
+        """
+        if isinstance(self._scorer, TokenCounter):
+            return self._scorer.count_tokens(text)
+        return -(-len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN)
 
     def warm_up(self) -> None:
         """Rank made-up documents, twice, so that the first budget is kept as well as later ones.

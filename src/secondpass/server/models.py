@@ -15,7 +15,6 @@ from typing import Any
 
 from secondpass.engine.cache import ScoreCache
 from secondpass.errors import Cancelled, DeadlineExceeded, InputError, UnknownModel
-from secondpass.models.scorer import PairScorer
 from secondpass.ranking.cascade import Cascade
 from secondpass.ranking.cascade_name import CascadeName
 from secondpass.ranking.load import Options, open_named
@@ -25,7 +24,6 @@ from secondpass.server.admission import BYTES_A_TOKEN
 from secondpass.server.asked import Asked, Extension
 from secondpass.server.problem import Refused
 from secondpass.server.settings import ModelSetting, Settings
-from secondpass.text.encode import Limits
 from secondpass.types import Hit, Ranking, Rule, Spent, Stage
 
 _MOST_CASCADES = 16
@@ -191,7 +189,7 @@ def _ranking(
         gone=gone,
         progress=False,
     )
-    return ranking, tokens_of(reranker, query)
+    return ranking, reranker.count_tokens(query)
 
 
 def _by_query(
@@ -249,14 +247,6 @@ def _ranked(
         stages=last.stages,
         spent=last.spent if len(rankings) == 1 else None,
     )
-
-
-def tokens_of(reranker: Reranker, text: str) -> int:
-    """The tokens of a query, counted by the model's own tokenizer; by its length where the model has none here."""
-    scorer = reranker._scorer
-    if isinstance(scorer, PairScorer):
-        return scorer.read(text, None, Limits())([text])[0].tokens
-    return -(-len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN)
 
 
 def _size(document: Any) -> int:

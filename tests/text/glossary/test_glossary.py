@@ -68,7 +68,9 @@ def test_the_users_terms_go_first(tmp_path: Path) -> None:
     assert "lubricant" in own.gloss("グリスの価格").text
 
 
-@pytest.mark.parametrize("text", ["", "de\tfr\nHaus\tmaison\n", "en\txx\na\tb\n", "en\tde\n\tHaus\n", "en\tde\na\tb\tc\n"])
+@pytest.mark.parametrize(
+    "text", ["", "de\tfr\nHaus\tmaison\n", "en\txx\na\tb\n", "en\tde\n\tHaus\n", "en\tde\na\tb\tc\n"]
+)
 def test_a_file_that_is_no_table_is_refused_by_name(text: str, tmp_path: Path) -> None:
     terms = tmp_path / "terms.tsv"
     terms.write_text(text, encoding="utf-8")
@@ -77,7 +79,7 @@ def test_a_file_that_is_no_table_is_refused_by_name(text: str, tmp_path: Path) -
 
 
 def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none.tsv"):
+    with pytest.raises(InputError, match=r"none\.tsv"):
         Glossary(tmp_path / "none.tsv")
 
 

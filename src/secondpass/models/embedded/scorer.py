@@ -112,6 +112,11 @@ class EmbeddedScorer:
         longest = min(limits.max_tokens or MAX_TOKENS, limits.max_query_tokens or MAX_TOKENS, MAX_TOKENS)
         return split_query(self._encoder, query, longest - SPECIAL, limits)
 
+    def count_tokens(self, text: str) -> int:
+        """How many tokens a query has (see `TokenCounter`)."""
+        (ids,) = self._encoder.ids([text])
+        return len(ids)
+
     def logits(self, pieces: Sequence[Piece]) -> NDArray[np.float32]:
         """One logit a piece, float32, shape (len(pieces),)."""
         read = list({piece.group: piece.inputs[2] for piece in pieces}.items())

@@ -22,6 +22,9 @@ _NUMBERED = re.compile(r"^\W*\(?([1-9])[).]\s")
 _LISTED = 5
 """Words that a part of a list has at most; longer ones are clauses of their own."""
 
+_BARE_WORDS = 3
+"""Words that a clause has at most for a family's name in it to be a wish."""
+
 _PRONOUNS = re.compile(r"\s*(?:them|those|these|it|that|all|others?|everything|sie|diese|eux|ellos)?[\s.!?]*")
 _SIDES: tuple[tuple[str, tuple[Strength, Strength]], ...] = (
     ("over", ("prefer", "avoid")),
@@ -161,9 +164,10 @@ def inherit(clauses: list[Clause], sentence: str, table: Cues) -> None:
             and not _parted(clauses, index + 1, sentence)
         ):
             clause.stance, clause.trailing = after.stance, True
+    spoken = any(clause.stance and MASK in clause.text for clause in clauses)
     for clause in clauses:
-        bare = _length(clause.text) <= _LISTED and named_in(clause.text.lower()) and not _alone(clause, table)
-        if clause.stance is None and (MASK in clause.text or bare):
+        bare = _length(clause.text) <= _BARE_WORDS and named_in(clause.text.lower()) and not _alone(clause, table)
+        if clause.stance is None and ((MASK in clause.text and not spoken) or bare):
             clause.stance = "prefer"  # "Runbooks!", or a name that the documents bear
 
 

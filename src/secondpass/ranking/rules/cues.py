@@ -36,6 +36,8 @@ def cues(language: str) -> Cues:
     table = tomllib.loads((files(__package__) / f"{language}.toml").read_text("utf-8"))
     words = table.pop("words")
     spaced = language != "ja"
+    for name, entries in table["stance"].items():  # no cue reaches over a name: see `clauses.MASK`
+        table["stance"][name] = [entry.replace("[^,;", "[^◆,;") for entry in entries]
     patterns = {
         f"{section}.{name}": _compiled(entries, spaced)
         for section, rows in table.items()

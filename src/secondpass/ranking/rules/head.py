@@ -13,8 +13,25 @@ TAIL = 300
 
 _LINE = 160
 _LEAD = 110
+_PART = 60
+"""Characters of a part of a first line that tells of the text, at most."""
+
 _LABELLED = re.compile(r"^\W{0,4}[^\W\d][\w \-/]{0,28}\s?[:：=]\s?\S")
-_ELEMENT = re.compile(r"<([A-Za-z][\w:-]*)>([^<>\n]{1,120})</\1>")
+_MARKUP = (
+    (re.compile(r"<([A-Za-z][\w:-]*)>([^<>\n]{1,120})</\1>"), r"\1: \2"),
+    (re.compile(r"<meta\s+(?:name|property)=[\"']([\w:.-]+)[\"']\s+content=[\"']([^\"'\n]*)[\"']\s*/?>"), r"\1: \2"),
+    (re.compile(r"\s?\b([A-Za-z][\w:-]*)=\"([^\"\n]{1,120})\""), r"\n\1: \2\n"),  # attributes
+    (re.compile(r"^[ \t]*(?:#\+?|//|%|\*|>|:|\.\.|<!--|[|])?[ \t]*:?([A-Za-z][\w -]{1,28}?)[ \t]*(?:=|:=|:)[ \t]+(?=\S)", re.MULTILINE), r"\1: "),
+    (re.compile(r"^\\(\w+)\{([^{}\n]{1,120})\}", re.MULTILINE), r"\1: \2"),
+)  # fmt: skip
+"""Notations of a label and a value, and how they are read: elements, attributes, comments, definitions, commands."""
+
+_TELLS = re.compile(
+    r"\b(?:publish|issu|releas|post|updat|revis|dated|according to|as of|source|written by|author|veröffentlicht|herausgegeben"
+    r"|erschienen|laut|publi|selon|según|発行|出典)",
+    re.IGNORECASE,
+)
+_SENTENCES = re.compile(r"(?<=[.!?。])\s+(?=[^a-z])")
 _PARTED = re.compile(r"\s[·|›>/»•–—]\s")
 _FOOT = re.compile(
     r"^\W{0,3}(?:last |published|updated|source|posted|written|author|by |stand|quelle|zuletzt|publi|fuente|出典|更新)",
@@ -38,7 +55,7 @@ def lines_about(text: str) -> list[Line]:
         record = list(_record(text))
         if record:
             return record
-    start = _ELEMENT.sub(r"\1: \2", text[:HEAD])
+    start = _plain(text[:HEAD])
     block, blank, _ = start.partition("\n\n")
     if blank and block.count("\n") < 12 and (len(block) < 320 or block.startswith(("---", "{")) or _labelled(block)):
         rows = [row for row in block.split("\n") if row.strip(" -\t")]
@@ -50,7 +67,15 @@ def lines_about(text: str) -> list[Line]:
             if row.strip(" -\t"):
                 rows.append(row)
     lines = [Line(row, _belief(row, number)) for number, row in enumerate(rows)]
+    text = start + _plain(text[HEAD:])
     return [*(lines or _lead(start)), *_foot(text, len(block) if rows else 0)]
+
+
+def _plain(text: str) -> str:
+    """The same with what markup tells as labelled lines."""
+    for pattern, written in _MARKUP:
+        text = pattern.sub(written, text)
+    return text
 
 
 def _record(text: str) -> Iterator[Line]:
@@ -81,6 +106,13 @@ def _lead(start: str) -> list[Line]:
     bracketed = re.match(r"\s*((?:[\[(【{][^\])】}\n]{2,200}[\])】}]\s*)+)", start)
     if bracketed:
         return [Line(bracketed[1], 1.0)]
+    parts = re.split(r"\s[·|›»•–—/]\s|\t|;\s", start.partition("\n")[0])
+    short = next((number for number, part in enumerate(parts) if len(part) > _PART), len(parts) - 1)
+    if short > 1:
+        return [Line(" · ".join(parts[:short]), 0.8)]
+    first = _SENTENCES.split(start, maxsplit=1)[0]
+    if len(first) <= _LINE and _TELLS.search(first) and re.search(r"\d", first):
+        return [Line(first, 0.7)]
     opening = re.match(r"([^\n.。!?:]{3,90}?)(?:\s[—–|-]{1,2}\s|[:：]\s|[.。]\s|$)", start)
     return [Line(opening[1], 0.3)] if opening and len(opening[1]) < _LEAD else []
 
@@ -93,6 +125,9 @@ def _foot(text: str, after: int) -> list[Line]:
     closing = re.search(r"[\[(]([^\[\]()\n]{6,120})[\])]\s*$", tail)
     if closing and (_LABELLED.match(closing[1]) or _FOOT.match(closing[1])):
         lines.append(Line(closing[1], 0.7))
+    final = _SENTENCES.split(tail.rstrip())[-1]
+    if not lines and len(final) <= _LINE and _TELLS.search(final) and re.search(r"\d", final):
+        lines.append(Line(final, 0.7))
     last = re.search(r"(?:^|[.!?]\s)([^.!?\n]{4,80}?\d{4}[^\n]{0,12})\s*$", tail)
     if last and not lines and _FOOT.match(last[1]):
         lines.append(Line(last[1], 0.7))

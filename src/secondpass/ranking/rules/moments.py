@@ -6,7 +6,7 @@ Knows sentences; not what is wished of the documents that fit, which the clause 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from functools import cache
 from typing import NamedTuple
@@ -51,12 +51,11 @@ def moments_in(
         last = dates[index]
         index += used
     text = _blanked(text, found)
-    for name, after in (("since_then", True), ("before_then", False)):
+    for name, window_of in _ANCHORED:
         for match in cues[f"time.{name}"].finditer(text):
             mark = last or anchor
             if mark is not None:
-                window = (mark.low, None) if after else (None, mark.low - 1)
-                found.append(Moment("between", window, *match.span()))
+                found.append(Moment("between", window_of(mark), *match.span()))
                 text = _blanked(text, found)
     text = cues["time.stale"].sub(lambda match: " " * len(match[0]), text)  # "no longer in force" is not "in force"
     for name in ("oldest", "newest", "old", "new"):
@@ -64,6 +63,13 @@ def moments_in(
         text = _blanked(text, found)
     return found, last
 
+
+_ANCHORED: tuple[tuple[str, Callable[[Dated], Window]], ...] = (
+    ("in_then", lambda mark: (mark.low, mark.high)),
+    ("since_then", lambda mark: (mark.low, None)),
+    ("before_then", lambda mark: (None, mark.low - 1)),
+)
+"""What is said of a date that was named before: cues, and the window that they make of it."""
 
 _TODAY = re.compile(r"today|now|at the moment|these days|heute|jetzt|aujourd|hoy|現在")
 
@@ -198,7 +204,7 @@ _HEAD = 48
 _TAIL = 12
 _OR = r"(?:or|and|oder|und|ou|o|y|et)\s+"
 _LATER = re.compile(
-    rf"{_OR}(?:later|newer|after|onwards?|jünger|neuer|später|danach|plus (?:tard|récent)|posterior\w*|después"
+    rf"\+|(?:and|or) (?:up|above|beyond)|forward|{_OR}(?:later|newer|after|onwards?|jünger|neuer|später|danach|plus (?:tard|récent)|posterior\w*|después"
     r"|más reciente\w*)|onwards?|以降|以後|からの|から"
 )
 _EARLIER = re.compile(
@@ -223,6 +229,10 @@ def _window_before(cue: str, one: Dated) -> Window:
     return None, one.high if _INCLUSIVE.search(cue) else one.low - 1
 
 
+_CLOSE = ("by", "as of", "as at", "from")
+"""Cues that must stand right before their date."""
+
+
 def _ending(head: str, cues: Cues, name: str) -> int | None:
     """Where the cue begins that `head` ends with; None where it ends with none."""
     for match in cues[f"time.{name}"].finditer(head):
@@ -232,6 +242,7 @@ def _ending(head: str, cues: Cues, name: str) -> int | None:
         near = list(cues[f"time.{name}"].finditer(head))
         if (
             near
+            and near[-1][0] not in _CLOSE
             and re.fullmatch(r"[\s\w'’-]{0,40}", head[near[-1].end() :])
             and len(head[near[-1].end() :].split()) <= 5
         ):

@@ -69,7 +69,9 @@ def _places(names: Names) -> list[tuple[str, float]]:
 def _exact(phrase: str, documents: Sequence[Names]) -> Floats:
     """The belief of the best place of each document that has the words of `phrase` in a row; 0 for the others."""
     wanted = _spaced(phrase)
-    bears = [max((belief for text, belief in names if wanted in _spaced(text[:_FAR])), default=0.0) for names in documents]
+    bears = [
+        max((belief for text, belief in names if wanted in _spaced(text[:_FAR])), default=0.0) for names in documents
+    ]
     return np.array(bears) if wanted.strip() else np.zeros(len(documents))
 
 
@@ -127,7 +129,7 @@ def words_of(text: str) -> list[str]:
 def stem(word: str) -> str:
     """A word without the endings of number and case that five languages share."""
     word = re.sub(r"['’]s?$", "", word)
-    for ending in ("ies", "ern", "en", "er", "es", "em", "e", "n", "s"):
+    for ending in ("ies", "ern", "en", "er", "es", "em", "e", "n", "s", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)]
     return word[:-1] if re.fullmatch(r"\w{3}s", word) and word[-2] not in "suiwe" else word

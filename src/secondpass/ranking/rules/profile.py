@@ -27,6 +27,7 @@ KINDS = frozenset({"recency", "version", "language"})
 
 _DEPTH = 4
 _SHORT = 200
+_KEY = 30
 _BREAK = re.compile(r"[·|;,()\[\]>›/]|[.。]\s|\s[–—-]\s")
 _LANGUAGE_KEYS = re.compile(
     r"(?:^|\b|_)(?:lang(?:uage)?s?|locale|langue|sprache|idioma|言語|in_?language)$", re.IGNORECASE
@@ -82,11 +83,7 @@ def _names(fields: list[tuple[str, Any]], lines: list[Line]) -> tuple[tuple[str,
     ]
     return (
         *names,
-        *(
-            (line.text.lower(), line.weight if not names else 0.5 * line.weight)
-            for line in lines
-            if line.weight > 0.3
-        ),
+        *((line.text.lower(), line.weight if not names else 0.5 * line.weight) for line in lines if line.weight > 0.3),
     )
 
 
@@ -208,7 +205,8 @@ def _roles() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 def _versions(fields: list[tuple[str, Any]], lines: list[Line]) -> Iterator[Version]:
     told = False
-    for key, value in fields:
+    labelled = [line.text.partition(":")[::2] for line in lines if line.weight >= 0.7 and ":" in line.text]
+    for key, value in [*fields, *((key, value.strip(" *\"'")) for key, value in labelled if len(key) < _KEY)]:
         if _VERSION_KEYS.search(key) and not isinstance(value, bool | date) and value is not None:
             version = version_of(value)
             if version and not find_dates(str(value)):

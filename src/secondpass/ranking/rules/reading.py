@@ -17,7 +17,6 @@ from secondpass.ranking.rules.dates import Dated
 from secondpass.ranking.rules.kinds import kind_of, named_in
 from secondpass.ranking.rules.languages import languages
 from secondpass.ranking.rules.moments import Moment, moments_in
-from secondpass.ranking.rules.naming import stem
 from secondpass.ranking.rules.rule import Kind, Rule
 from secondpass.ranking.rules.settled import settled
 from secondpass.ranking.rules.versions import find_versions
@@ -70,7 +69,8 @@ def _hidden(instruction: str, uses: Sequence[Use]) -> str:
     """The instruction in lower case, with the documents' names masked, and the dots that end an abbreviation."""
     text = _lowered(instruction)
     for use in uses:
-        dotted = re.match(r"\.(?=\s+[a-zà-ÿ(]|[,;:])", instruction[use.end :])
+        short = re.search(r"(?<!\w)\w{1,4}$", instruction[: use.end])
+        dotted = short and re.match(r"\.(?=\s+[a-zà-ÿ(]|[,;:])", instruction[use.end :])
         end = use.end + (1 if dotted else 0)
         text = text[: use.start] + MASK * (end - use.start) + text[end:]
     return text
@@ -198,7 +198,7 @@ class _Names:
         found = [
             Named(self._sentence[use.start : use.end], use.kind)
             for use in self._uses
-            if clause.start <= use.start < end
+            if clause.start <= use.start < end and clause.text[use.start - clause.start] == MASK
         ]
         rest = _residue(clause.text.replace(MASK, " "), self._table)
         if rest and not _OTHERS.match(clause.text) and self._counts(rest, found):

@@ -13,6 +13,9 @@ _PATTERN = re.compile(
     re.IGNORECASE,
 )
 
+_SHORT = 24
+"""Characters of a value that may be a version in a notation that is not known."""
+
 
 class Version(NamedTuple):
     """A version: its numbers, whether it comes before a release, and where it stands in the text."""
@@ -42,11 +45,15 @@ def find_versions(text: str) -> list[Version]:
 
 
 def version_of(value: object) -> Version | None:
-    """The version that a metadata value is: 2.1, "v2.1", "3"."""
+    """The version that a metadata value is: 2.1, "v2.1", "3"; of a notation that is not known, its numbers in order."""
     text = str(value).strip()
     if re.fullmatch(r"\d+", text):
         return Version((int(text),), False, 0, len(text), True)
-    return next(iter(find_versions(text)), None)
+    found = next(iter(find_versions(text)), None)
+    if found or len(text) > _SHORT:
+        return found
+    numbers = tuple(int(digits[:9]) for digits in re.findall(r"\d+", text))
+    return Version(numbers, False, 0, len(text), True) if numbers else None
 
 
 def same(asked: tuple[int, ...], numbers: tuple[int, ...]) -> bool:

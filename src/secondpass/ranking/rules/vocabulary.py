@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from secondpass.ranking.rules.dates import find_dates
 from secondpass.ranking.rules.kinds import kind_of, named_in
@@ -24,7 +24,7 @@ _LONGEST = 9
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’&][^\W_]+)*|[぀-ヿ一-鿿]")
 _JAPANESE = re.compile(r"[぀-ヿ一-鿿]")
-_LABEL = re.compile(r"^(?P<key>[^:：]{1,40})[:：]\s*(?P<value>.+)$")
+_LABEL = re.compile(r"^(?P<key>[^:：\d›»|·\[]{1,40})[:：]\s*(?P<value>.+)$")
 _BY = re.compile(r"^(?:by|from|von|vom|par|por|de|du)\s+", re.IGNORECASE)
 _SOURCE = re.compile(
     r"source|publish|author|by$|from|site|origin|provider|issue[rd]|owner|team|department|org|quelle|herausgeb|autor"
@@ -61,7 +61,11 @@ class Vocabulary:
             length = self._length(tokens, at, stop)
             if length:
                 start, end = tokens[at][1], tokens[at + length - 1][2]
-                found.append(Use(start, end, self._values[tuple(word for word, _, _ in tokens[at : at + length])]))
+                words = tuple(word for word, _, _ in tokens[at : at + length])
+                kind = self._values.get(words) or _kind("", instruction[start:end])
+                # A heading is a topic; a name of no family that no key tells of is a name by its capital alone.
+                if kind != "proper" or any(c.isupper() for c in instruction[start:end]):
+                    found.append(Use(start, end, "source" if kind == "proper" else kind))
             at += length or 1
         return found
 
@@ -70,25 +74,49 @@ class Vocabulary:
             words = tuple(word for word, _, _ in tokens[at : at + length])
             if words in self._values and not (length == 1 and words[0] in stop):
                 return length
+        for length in range(min(_LONGEST, len(tokens) - at), 1, -1):
+            words = tuple(word for word, _, _ in tokens[at : at + length])
+            if not stop & {words[0], words[-1]} and self._stands(words) and at:
+                return length
         return 0
+
+    def _stands(self, words: Sequence[str]) -> bool:
+        """Whether words, two of them no numbers, stand in a row where a document says what it is."""
+        if sum(not word.isdigit() for word in words) < 2:
+            return False
+        row = f" {' '.join(words)} "
+        return any(row in line for line in self._lines)
+
+    @cached_property
+    def _lines(self) -> frozenset[str]:
+        told = {
+            text for names in self.names for text, belief in names if belief >= 0.35 and not text.startswith("title:")
+        }
+        return frozenset(f" {' '.join(stem(word) for word in _TOKEN.findall(text))} " for text in told)
 
     def knows(self, phrase: str) -> bool:
         """Whether some of the documents, and not all alike, bear what `phrase` says, or are of a family that it names."""
         if not self.names:
             return False
-        fits = matches([phrase], self.names, strict=not families_of(phrase))
+        family = families_of(phrase)
+        fits = matches([phrase], self.names if family else self._told, strict=not family)
         return bool(fits.any()) and float(fits.min()) < float(fits.max())
 
     @cached_property
-    def _values(self) -> dict[tuple[str, ...], Kind]:
-        found: dict[tuple[str, ...], Kind] = {}
+    def _told(self) -> list[Names]:
+        """The names that stand under a key: what has none may be a heading, and that is a topic."""
+        return [[name for name in names if ": " in name[0]] for names in self.names]
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, ...], Kind | Literal["proper"]]:
+        found: dict[tuple[str, ...], Kind | Literal["proper"]] = {}
         for names in self.names:
             for text, belief in names:
                 for key, value in _values_of(text, belief):
                     words = tuple(stem(word) for word in _TOKEN.findall(value))
                     if 0 < len(words) <= _LONGEST and _is_name(value):
                         kind = _kind(key, value)
-                        found[words] = kind if found.get(words, "label") == "label" else found[words]
+                        found[words] = kind if found.get(words, "proper") in ("label", "proper") else found[words]
         return found
 
 
@@ -122,7 +150,7 @@ def _is_name(value: str) -> bool:
 _ANY_DAY = datetime(2000, 1, 1)
 
 
-def _kind(key: str, value: str) -> Kind:
+def _kind(key: str, value: str) -> Kind | Literal["proper"]:
     if _SOURCE.search(key):
         return "source"
     if _TYPE.search(key):
@@ -130,4 +158,4 @@ def _kind(key: str, value: str) -> Kind:
     kinds = {kind_of(family) for family in named_in(value.lower())}
     if kinds:
         return "source" if "source" in kinds and "type" not in kinds else "type"
-    return "source" if not key and " " in value.strip() else "label"
+    return "label" if key else "proper"

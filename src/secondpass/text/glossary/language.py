@@ -38,6 +38,7 @@ _ENOUGH = 2
 class Language:
     """A language: its short words, folded, which are left out unless the table has them; how its words end.
 
+    `telling`: those of the short words that English texts do not have.
     `suffixes`: endings that inflect, longest first, each with what takes its place; `stem`: letters that must be left;
     `links`: what may stand between the parts of a compound, none where words are not put together; `participle`: what
     a past participle begins with. `spaced`: whether it puts spaces between words. `inflected`: what a last
@@ -46,6 +47,7 @@ class Language:
 
     code: str
     words: frozenset[str]
+    telling: frozenset[str]
     suffixes: tuple[tuple[str, str], ...] = ()
     stem: int = 3
     links: tuple[str, ...] = ()
@@ -70,16 +72,19 @@ class Language:
 def languages() -> Mapping[str, Language]:
     """The languages of languages.toml, by code."""
     rows = tomllib.loads((files(__package__) / "languages.toml").read_text("utf-8"))
-    return {code: _language(code, row) for code, row in rows.items()}
+    shared = frozenset(rows["en"].pop("also").split())
+    return {code: _language(code, row, shared) for code, row in rows.items()}
 
 
-def _language(code: str, row: Mapping[str, object]) -> Language:
+def _language(code: str, row: Mapping[str, object], shared: frozenset[str]) -> Language:
     words, endings, inflected = row["words"], str(row.get("suffixes", "")).split(), row.get("inflected")
     pairs = [(suffix, instead) for suffix, _, instead in (ending.partition(":") for ending in endings)]
     spaced = bool(row.get("spaced", True))
+    short = frozenset(str(words).translate(FOLDED).split() if spaced else str(words).split())
     return Language(
         code,
-        frozenset(str(words).translate(FOLDED).split() if spaced else str(words).split()),
+        short,
+        short - shared,
         suffixes=tuple(sorted(pairs, key=lambda pair: -len(pair[0]))),
         stem=int(str(row.get("stem", 3))),
         links=tuple(str(row.get("links", "")).split()),
@@ -102,7 +107,7 @@ def guess(text: str) -> str | None:
     english = sum(map(table["en"].words.__contains__, words))
     if english >= _ENOUGH and english * 5 >= len(words):
         return "en"
-    counts = {code: sum(map(table[code].words.__contains__, words)) for code in _SPACED}
+    counts = {code: sum(map(table[code].telling.__contains__, words)) for code in _SPACED}
     best = max(counts, key=counts.__getitem__)
     if counts[best] >= _ENOUGH and counts[best] > english:
         return best

@@ -81,7 +81,7 @@ class Words:
         return self._stem(word) or (self._compound(word) if self._language.links else None)
 
     def _stem(self, word: str) -> str | None:
-        """The English of a word that has this one's stem: without the shortest ending that leaves a word, if any does."""
+        """The English of the word that is left without an ending, or of one with the same stem."""
         bare = self._language.bare(word)
         begins = self._language.participle
         if begins and word.startswith(begins):
