@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from datetime import UTC, date, datetime
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secondpass.ranking.candidates import Candidates
+from secondpass.ranking.gate import gate
 from secondpass.ranking.rules import SWING, understand
+from secondpass.ranking.rules.profile import names_of, profile_of
 from secondpass.ranking.rules.understood import LIMIT
+from secondpass.ranking.rules.vocabulary import Vocabulary
 from secondpass.types import AnyDocument, Document
 
 NOW = datetime(2026, 6, 22, tzinfo=UTC)
@@ -191,3 +198,139 @@ def test_no_text_makes_it_fail(instruction: str, text: str) -> None:
     understand(instruction, NOW).moves(listed(documents))
     understand(f"{instruction} newest before {text[:40]}", NOW).moves(listed(documents))
     understand("newest version 2 in German, official, after 2020", NOW).moves(listed(documents))
+
+
+def bylined(name: str, **metadata: str) -> Document:
+    return Document("An answer.", metadata={"publisher": name, **metadata})
+
+
+PUBLISHERS: list[AnyDocument] = [
+    bylined("Quarry & Sons Ltd"),
+    bylined("Basalt News Agency"),
+    bylined("Ministry of Tides"),
+]
+
+
+@pytest.mark.parametrize(
+    ("instruction", "first"),
+    [
+        ("If there is anything by Basalt News Agency, show it on top.", 1),
+        ("Please put what comes from Quarry & Sons Ltd first.", 0),
+        ("I'd rather read what the Ministry of Tides says about it.", 2),
+        ("Prefer Basalt News Agency to Ministry of Tides.", 1),
+        ("Basalt News Agency vor Ministry of Tides.", 1),
+        ("In an appeal nothing counts but Ministry of Tides, so the others have no place at the top.", 2),
+        ("Nothing from Basalt News Agency or Ministry of Tides.", 0),
+        ("Everyone but Quarry & Sons Ltd and Ministry of Tides.", 1),
+        ("source: basalt news agency", 1),
+        ("Show what news agencies say before anything else.", 1),
+    ],
+)
+def test_a_name_that_the_documents_bear_is_one_name_in_any_wording(instruction: str, first: int) -> None:
+    order = [1, 2, 0] if first == 0 else [0, 1, 2]
+    listed_so = [PUBLISHERS[at] for at in order]
+    rules = understand(instruction, NOW, listed_so)
+    values = np.sum(list(rules.moves(listed(listed_so)).values()), axis=0)
+    assert order[int(np.argmax(values))] == first
+
+
+@pytest.mark.parametrize("instruction", ["They are good people.", "Prefer the Harbor Lantern.", "We had a dispute."])
+def test_what_no_document_bears_is_no_rule(instruction: str) -> None:
+    assert not understand(instruction, NOW, PUBLISHERS)
+
+
+def test_the_noun_for_the_documents_is_no_label() -> None:
+    documents: list[AnyDocument] = [Document("Text.", title=f"{n} Amendment") for n in ("First", "Second")]
+    assert [str(rule) for rule in understand("only the newest amendments", NOW, documents).rules] == [
+        "only recency newest (priority 0)"
+    ]
+
+
+TASKS = [
+    "Given a web search query, retrieve relevant passages that answer the query",
+    "Given a claim, find documents that refute the claim",
+    "Retrieve duplicate questions from StackOverflow forum",
+    "Judge whether the document is relevant to the search query",
+    "I need how it is diagnosed: exams and tests; ignore anything else about this topic.",
+    "Anything on this topic is fine except general background on what the condition is.",
+    "Rank papers by how similar their method (the proposed or used technique, mechanism or procedure) is to the given"
+    " paper. Ignore similarity of the problem or results.",
+]
+
+
+@pytest.mark.parametrize("instruction", TASKS)
+def test_a_task_is_no_rule(instruction: str) -> None:
+    documents: list[AnyDocument] = [
+        Document("We propose a method.\nResults follow.", title="A method for diagnosis", metadata={"year": 2019}),
+        Document("Exams and tests\n\nThe condition is diagnosed by a blood test.", title="What are the tests?"),
+    ]
+    assert not understand(instruction, NOW, documents)
+
+
+@pytest.mark.parametrize("collection", ["train/medquad_instruct", "dev/csfcube"])
+def test_instructions_that_name_an_aspect_give_no_rule(shared: Path, collection: str) -> None:
+    rows = _rows(shared / "data" / collection / "corpus.jsonl.gz", 30)
+    documents: list[AnyDocument] = [Document(row["text"], title=row.get("title") or None) for row in rows]
+    told = {row["instruction"] for row in _rows(shared / "data" / collection / "queries.jsonl.gz", 1000)}
+    assert told
+    assert not [one for one in told if understand(one, NOW, documents)]
+
+
+def _rows(path: Path, count: int) -> list[dict[str, str]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in islice(lines, count)]
+
+
+@pytest.mark.parametrize(
+    ("instruction", "rule"),
+    [
+        ("Begin with the oldest text there is; the recent ones can follow.", "prefer recency oldest"),
+        ("The law changed on 1 April 2022, so older texts go to the bottom.", "avoid recency up to 2022-03-31"),
+        ("The dispute is about 2016. Texts of that year come before all others.", "prefer recency from 2016-01-01 to"),
+        ("1) published since 2022-04-01 2) blogs before the others", "prefer recency from 2022-04-01 on"),
+        ("Oldest version first.", "prefer version oldest"),
+        ("Documentation of older releases may follow, but must not lead.", "avoid version oldest"),
+        ("Mind that 2.10 is newer than 2.9: the most recent version goes first.", "prefer version newest"),
+        ("Sort by version, ascending.", "prefer version oldest"),
+        ("last 90 days only", "only recency from 2026-03-24 on"),
+        ("2019+ only", "only recency from 2019-01-01 on"),
+    ],
+)
+def test_a_wording_is_not_turned_into_its_opposite(instruction: str, rule: str) -> None:
+    (only,) = [str(one) for one in understand(instruction, NOW).rules if one.kind in ("recency", "version")]
+    assert only.startswith(rule)
+
+
+def test_the_latest_release_of_texts_with_dates_alone_is_the_newest() -> None:
+    assert best("Latest release first.", [dated("2019-05-01"), dated("2024-05-01")]) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"source": "Basalt News Agency", "published": "3 May 2021", "text": "It rains."}',
+        "<doc>\n<source>Basalt News Agency</source>\n<date>2021-05-03</date>\n<body>It rains.</body>\n</doc>",
+        "[Basalt News Agency] [2021-05-03] It rains.",
+        "Basalt News Agency › 2021-05-03 14:05 › Guideline\nIt rains.",
+        '<article source="Basalt News Agency" date="2021-05-03">It rains.</article>',
+    ],
+)
+def test_layouts_tell_source_and_date(text: str) -> None:
+    profile = profile_of(text, text, NOW)
+    assert profile.date
+    assert date.fromordinal(profile.date.low) == date(2021, 5, 3)
+    assert Vocabulary((names_of(text, text),)).uses("from Basalt News Agency", frozenset())
+
+
+@given(
+    DAYS,
+    st.lists(st.floats(-12, 12), min_size=12, max_size=12),
+    st.sampled_from([rule for rule, _ in WORDINGS]),
+)
+def test_nothing_that_does_not_answer_passes_what_does(days: list[date], logits: list[float], instruction: str) -> None:
+    documents: list[AnyDocument] = [dated(day.isoformat()) for day in days]
+    seen = listed(documents, logits[: len(days)])
+    opened = gate(seen) > 0.5
+    final = seen.logits + moved(instruction, documents, logits[: len(days)])
+    for closed in np.flatnonzero(~opened):
+        assert (final[opened] > final[closed]).all()

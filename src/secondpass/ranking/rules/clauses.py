@@ -30,6 +30,9 @@ _SIDES: tuple[tuple[str, tuple[Strength, Strength]], ...] = (
     ("over", ("prefer", "avoid")),
     ("under", ("avoid", "prefer")),
 )
+_WHOLE = ("stance.only", "stance.avoid", "version.latest", "version.oldest")
+"""Cues that nothing in them cuts."""
+
 _BARE = ("not", "nicht", "pas", "no", "than", "als", "que")
 _EVERYTHING = re.compile(r"\b(?:everything|anything|all|alles|tout|todo)\b")
 
@@ -54,6 +57,7 @@ class Clause:
     tier: int = 0
     certain: bool = False
     trailing: bool = False
+    rest: bool = False
 
 
 def split(text: str, table: Cues) -> list[Clause]:
@@ -75,6 +79,8 @@ def _pieces(text: str, table: Cues) -> Iterator[tuple[int, str]]:
         [match.span() for match in _MARKS.finditer(text)]
         + [match.span() for name in ("clause", "list") for match in table[f"split.{name}"].finditer(text)]
     )
+    whole = [match.span() for name in _WHOLE for match in table[name].finditer(text)]
+    cuts = [cut for cut in cuts if not any(low <= cut[0] and cut[1] <= high for low, high in whole)]
     start = 0
     for low, high in [*cuts, (len(text), len(text))]:
         if low > start and text[start:low].strip():
@@ -99,7 +105,8 @@ def _compared(start: int, text: str, table: Cues) -> Iterator[Clause]:
             if table["stance.not"].search(left):
                 first, second = second, first
             yield Clause(start, left, first, certain=True)
-            yield Clause(start + match.end(), _EVERYTHING.sub(" ", right), second, certain=True)
+            right = _EVERYTHING.sub(_spaces, right)
+            yield Clause(start + match.end(), right, second, certain=True, rest=MASK not in right)
             return
     yield Clause(start, text)
 
@@ -116,7 +123,7 @@ def _compares(left: str, cue: str, right: str, table: Cues) -> bool:
 def stand(clause: Clause, table: Cues) -> bool:
     """What a clause's own cues wish; they are taken out of its text. Whether it calls something stale."""
     text, marks = clause.text, set()
-    for name in ("last", "next", "avoid", "only", "prefer", "not"):
+    for name in ("last", "next", "only", "avoid", "prefer", "not"):
         pattern = table[f"stance.{name}"]
         match = pattern.search(text)
         if match:
@@ -154,7 +161,9 @@ def inherit(clauses: list[Clause], sentence: str, table: Cues) -> None:
     open_ended = [not clause.certain and not _alone(clause, table) for clause in clauses]
     for index in range(1, len(clauses)):
         if open_ended[index] and not clauses[index].stance and not _parted(clauses, index, sentence):
-            clauses[index].stance = clauses[index - 1].stance
+            before = clauses[index - 1]
+            spoken_of = before.named or before.asked or not before.rest or index < 2
+            clauses[index].stance = (before if spoken_of else clauses[index - 2]).stance
     for index in range(len(clauses) - 2, -1, -1):
         clause, after = clauses[index], clauses[index + 1]
         listed = open_ended[index] and not clause.stance and _length(clause.text) <= _LISTED

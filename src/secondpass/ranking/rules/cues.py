@@ -51,6 +51,12 @@ def cues(language: str) -> Cues:
     )
 
 
+@cache
+def stop_words() -> frozenset[str]:
+    """The words that name nothing in any of the languages."""
+    return frozenset[str]().union(*(cues(language).stop for language in LANGUAGES))
+
+
 def _compiled(entries: Sequence[str], spaced: bool) -> re.Pattern[str]:
     either = "|".join(sorted(entries, key=len, reverse=True))
     return re.compile(rf"(?<![\w])(?:{either})(?![\w])" if spaced else f"(?:{either})")

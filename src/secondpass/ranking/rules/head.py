@@ -21,14 +21,20 @@ _MARKUP = (
     (re.compile(r"<([A-Za-z][\w:-]*)>([^<>\n]{1,120})</\1>"), r"\1: \2"),
     (re.compile(r"<meta\s+(?:name|property)=[\"']([\w:.-]+)[\"']\s+content=[\"']([^\"'\n]*)[\"']\s*/?>"), r"\1: \2"),
     (re.compile(r"\s?\b([A-Za-z][\w:-]*)=\"([^\"\n]{1,120})\""), r"\n\1: \2\n"),  # attributes
-    (re.compile(r"^[ \t]*(?:#\+?|//|%|\*|>|:|\.\.|<!--|[|])?[ \t]*:?([A-Za-z][\w -]{1,28}?)[ \t]*(?:=|:=|:)[ \t]+(?=\S)", re.MULTILINE), r"\1: "),
+    (
+        re.compile(
+            r"^[ \t]*(?:#\+?|//|%|\*|>|:|\.\.|<!--|[|])?[ \t]*:?([A-Za-z][\w -]{1,28}?)[ \t]*(?:=|:=|:)[ \t]+(?=\S)",
+            re.MULTILINE,
+        ),
+        r"\1: ",
+    ),
     (re.compile(r"^\\(\w+)\{([^{}\n]{1,120})\}", re.MULTILINE), r"\1: \2"),
 )  # fmt: skip
 """Notations of a label and a value, and how they are read: elements, attributes, comments, definitions, commands."""
 
 _TELLS = re.compile(
-    r"\b(?:publish|issu|releas|post|updat|revis|dated|according to|as of|source|written by|author|veröffentlicht|herausgegeben"
-    r"|erschienen|laut|publi|selon|según|発行|出典)",
+    r"\b(?:publish|issu|releas|post|updat|revis|dated|according to|as of|source|written by|author|veröffentlicht"
+    r"|herausgegeben|erschienen|laut|publi|selon|según|発行|出典)",
     re.IGNORECASE,
 )
 _SENTENCES = re.compile(r"(?<=[.!?。])\s+(?=[^a-z])")

@@ -43,7 +43,7 @@ def code_of(value: str) -> str | None:
 
 def named_code(value: str) -> str | None:
     """The code of a known language that `value` is the name or the code of, and nothing else."""
-    text = value.strip().lower()
+    text = value.strip(" *\"'").lower()
     short = re.sub(r"[-_].*", "", text)
     for language in languages():
         if language.names.fullmatch(text) or (len(text) in (2, 5) and short == language.code):

@@ -204,8 +204,9 @@ _HEAD = 48
 _TAIL = 12
 _OR = r"(?:or|and|oder|und|ou|o|y|et)\s+"
 _LATER = re.compile(
-    rf"\+|(?:and|or) (?:up|above|beyond)|forward|{_OR}(?:later|newer|after|onwards?|jünger|neuer|später|danach|plus (?:tard|récent)|posterior\w*|después"
-    r"|más reciente\w*)|onwards?|以降|以後|からの|から"
+    rf"\+|(?:and|or) (?:up|above|beyond)|forward"
+    rf"|{_OR}(?:later|newer|after|onwards?|jünger|neuer|später|danach|plus (?:tard|récent)|posterior\w*|después"
+    r"|más reciente\w*)|onwards?|on\b(?! (?:the|top|this|that|my|our|a)\b)|以降|以後|からの|から"
 )
 _EARLIER = re.compile(
     rf"{_OR}(?:earlier|older|before|älter|früher|davor|plus ancien|avant|anterior\w*|antes)|以前|より前|まで|より古い"

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from itertools import groupby, pairwise
 
 from secondpass.ranking.rules.clauses import MASK, Clause, Named, inherit, masked, number, split, stand
-from secondpass.ranking.rules.cues import Cues, cues, language_of_instruction
+from secondpass.ranking.rules.cues import Cues, cues, language_of_instruction, stop_words
 from secondpass.ranking.rules.dates import Dated
 from secondpass.ranking.rules.kinds import kind_of, named_in
 from secondpass.ranking.rules.languages import languages
@@ -23,16 +23,19 @@ from secondpass.ranking.rules.versions import find_versions
 from secondpass.ranking.rules.vocabulary import Use, Vocabulary
 
 _SENTENCE = re.compile(
-    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!z\.b\.)(?<!no\.)\s+|[。!?\n]+|(?<=\s)(?=\(?\d[).]\s)", re.IGNORECASE
+    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!z\.b\.)(?<!no\.)\s+|[。!?\n]+"
+    r"|(?<!release )(?<!version )(?<=\s)(?=\(?\d[).]\s)",
+    re.IGNORECASE,
 )
+_JOINED = re.compile(r"(?<=\bpre)-(?=\d)|(?<=\bpost)-(?=\d)")
 _OTHERS = re.compile(r"\W*(?:the |all |any )*(?:others?|andere[nrsm]?|autres?|otr[oa]s)\b")
 
 
 def read(instruction: str, now: datetime | None, vocabulary: Vocabulary) -> tuple[tuple[Rule, ...], str]:
     """The rules of an instruction, by priority, and the sentences that gave none, or none but labels."""
-    table = cues(language_of_instruction(instruction))
-    uses = vocabulary.uses(instruction, table.stop)
+    uses = vocabulary.uses(instruction, stop_words())
     hidden = _hidden(instruction, uses)
+    table = cues(language_of_instruction(hidden))
     anchor: Dated | None = None
     rules: list[Rule] = []
     dates: list[Rule] = []
@@ -40,7 +43,7 @@ def read(instruction: str, now: datetime | None, vocabulary: Vocabulary) -> tupl
     tier = 0
     ordered = bool(table["stance.order"].search(instruction.lower()))
     for start, end in _sentences(hidden):
-        sentence = table["split.concession"].sub(_spaces, hidden[start:end])
+        sentence = _JOINED.sub(" ", table["split.concession"].sub(_spaces, hidden[start:end]))
         here = [Use(u.start - start, u.end - start, u.kind) for u in uses if start <= u.start < end]
         moments, anchor = moments_in(_without_versions(sentence, table), table, now, anchor)
         clauses = _clauses(sentence, moments, table, _Names(instruction[start:end].lower(), here, vocabulary, table))
@@ -78,7 +81,7 @@ def _hidden(instruction: str, uses: Sequence[Use]) -> str:
 
 def _without_versions(sentence: str, table: Cues) -> str:
     """The sentence without "the latest version": that is no date."""
-    for name in ("latest", "oldest"):
+    for name in ("oldest", "latest"):
         sentence = table[f"version.{name}"].sub(_spaces, sentence)
     return sentence
 
@@ -143,11 +146,11 @@ def _in_time(moment: Moment, sentence: str) -> Rule:
 def _about_versions(clause: Clause, table: Cues, said: str) -> None:
     """The versions that a clause asks for; `said` is all of it, of which dates may be taken out already."""
     text = clause.text
-    for name, asks in (("latest", "newest"), ("oldest", "oldest")):
+    for name, asks in (("oldest", "oldest"), ("latest", "newest")):
         clause.asked += [
             _rule("version", asks, (), clause, *match.span()) for match in table[f"version.{name}"].finditer(said)
         ]
-        text = table[f"version.{name}"].sub(_spaces, text)
+        said, text = (table[f"version.{name}"].sub(_spaces, each) for each in (said, text))
     for version in find_versions(text):
         around = text[: version.start][-24:], text[version.end :][:24]
         asks = "equal"

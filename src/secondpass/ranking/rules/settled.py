@@ -33,14 +33,13 @@ def settled(rules: list[Rule], instruction: str) -> tuple[Rule, ...]:
 
 
 def _without_contradictions(rules: list[Rule]) -> list[Rule]:
-    """Of wishes for both ends of time, those that ask for one before those that shun one, then the newest."""
+    """Of wishes for both ends of time, one: of those that ask for one, else the newest."""
     ends = [rule for rule in rules if rule.kind == "recency" and rule.asks in ("newest", "oldest")]
-    wanted = {_wanted(rule) for rule in ends}
-    if len(wanted) < 2:
+    if len(ends) < 2:
         return rules
-    positive = [_wanted(rule) for rule in ends if rule.strength != "avoid"]
-    kept = positive[0] if positive else "newest"
-    return [rule for rule in rules if rule not in ends or _wanted(rule) == kept]
+    asked = [rule for rule in ends if rule.strength != "avoid"]
+    one = asked[0] if asked else min(ends, key=_wanted)  # "newest" comes before "oldest"
+    return [rule for rule in rules if rule not in ends or rule is one]
 
 
 def _wanted(rule: Rule) -> str:

@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 
 from secondpass.ranking.candidates import Candidates, Floats
-from secondpass.ranking.gate import boundary_of, gate
+from secondpass.ranking.gate import gate
 from secondpass.ranking.rules.naming import matches
 from secondpass.ranking.rules.profile import Profile, profile_of
 from secondpass.ranking.rules.rule import Rule
@@ -51,7 +51,7 @@ class Understood:
         count = len(candidates.logits)
         if not self.rules or not count:
             return {}
-        profiles = _profiles(candidates, self.now or candidates.now, frozenset(rule.kind for rule in self.rules))
+        profiles = _profiles(candidates, self.now or candidates.now, _needed(self.rules))
         logits = candidates.logits
         if any(rule.kind == "language" for rule in self.rules):
             logits = _levelled(logits, profiles)
@@ -69,8 +69,17 @@ class Understood:
                     total = total + weight * value
             if running.any():
                 running = running & (total >= total[running].max() - weight / 2)
-        reach = _reach(logits, opened, total, _unit(candidates.logits, opened))
+        reach = _reach(candidates.logits, opened, total, _unit(candidates.logits, opened))
         return {name: share * reach for name, share in shares.items()}
+
+
+_ENDS = ("newest", "oldest")
+
+
+def _needed(rules: Sequence[Rule]) -> frozenset[str]:
+    """The kinds of facts that rules are held against: an end of time or of versions against either."""
+    kinds = frozenset(rule.kind for rule in rules)
+    return kinds | {"recency", "version"} if any(rule.asks in _ENDS for rule in rules) else kinds
 
 
 def _by_priority(rules: Sequence[Rule]) -> list[tuple[int, list[Rule]]]:
@@ -81,8 +90,11 @@ def _by_priority(rules: Sequence[Rule]) -> list[tuple[int, list[Rule]]]:
 def _reach(logits: Floats, opened: Floats, total: Floats, unit: float) -> Floats:
     """What one unit of compliance is worth to each document, in logits; less the more rules agree: it is bounded."""
     far = SWING * unit
-    boundary = boundary_of(logits)
-    down = np.full(len(logits), far) if boundary is None else np.clip(logits - boundary, 0, far)
+    # A document sinks half way to the best below it that does not answer: none of those passes one that does.
+    closed = np.sort(logits[opened < 0.5])
+    below = np.searchsorted(closed, logits)  # how many of them lie below
+    floor = np.concatenate([[-math.inf], closed])[below]
+    down = np.where(opened < 0.5, 0.0, np.minimum(0.5 * (logits - floor), far))
     return np.where(total > 0, far * opened / (1 + np.abs(total) / LIMIT), down / (1 + np.abs(total)))
 
 
@@ -124,8 +136,12 @@ def _month_first(candidates: Candidates) -> bool:
 
 def compliance(rule: Rule, profiles: Sequence[Profile], running: np.ndarray) -> Floats:
     """How well each document does what a rule asks, in [-1, 1]; 0 where it tells nothing."""
-    if rule.kind == "recency":
-        fits = _by_age(rule, profiles, running) if rule.asks in ("newest", "oldest") else _in_window(rule, profiles)
+    if rule.asks in _ENDS:
+        by_age, by_version = _by_age(rule, profiles, running), _by_version(rule, profiles, running)
+        first, second = (by_age, by_version) if rule.kind == "recency" else (by_version, by_age)
+        fits = first if first.any() else second  # "the latest release" of texts that have dates alone
+    elif rule.kind == "recency":
+        fits = _in_window(rule, profiles)
     elif rule.kind == "version":
         fits = _by_version(rule, profiles, running)
     elif rule.kind == "language":
@@ -137,7 +153,7 @@ def compliance(rule: Rule, profiles: Sequence[Profile], running: np.ndarray) -> 
 
 def _signed(fits: Floats, rule: Rule) -> Floats:
     """`fits` is 1 for what complies, -1 for what does not, 0 for what tells nothing."""
-    if rule.asks in ("newest", "oldest"):
+    if rule.asks in _ENDS:
         return -fits if rule.strength == "avoid" else fits
     if rule.strength == "avoid":
         return -fits

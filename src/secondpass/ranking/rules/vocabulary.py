@@ -95,7 +95,7 @@ class Vocabulary:
         return frozenset(f" {' '.join(stem(word) for word in _TOKEN.findall(text))} " for text in told)
 
     def knows(self, phrase: str) -> bool:
-        """Whether some of the documents, and not all alike, bear what `phrase` says, or are of a family that it names."""
+        """Whether some of the documents, and not all alike, bear what `phrase` says, or are of its family."""
         if not self.names:
             return False
         family = families_of(phrase)
@@ -126,13 +126,12 @@ def _values_of(text: str, belief: float) -> Iterator[tuple[str, str]]:
         return
     label = _LABEL.match(text)
     key, value = (label["key"], label["value"]) if label else ("", text)
-    yield key, value
+    yield key, _BY.sub("", value)
     for part in SEGMENT.split(value):
         inner = _LABEL.match(part.strip())
         name = inner["value"] if inner else part
-        for cut in dict.fromkeys((name, _BY.sub("", name.strip()))):
-            if cut.strip():
-                yield (inner["key"] if inner else key), cut
+        if name.strip():
+            yield (inner["key"] if inner else key), _BY.sub("", name.strip())
 
 
 def _is_name(value: str) -> bool:
