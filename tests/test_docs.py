@@ -22,6 +22,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 INSTALLS = "installs the package"
 NETWORK = "needs the network"
 CHECKPOINT = "needs a checkpoint"
+DOCKER = "needs docker"
 NOT_RUN = {
     ("README.md", INSTALLS, "pip install . && secondpass rank"),
     ("README.md", INSTALLS, "pip install -c constraints.txt '.[test]' && pytest"),
@@ -37,7 +38,10 @@ NOT_RUN = {
     ("mteb.md", NETWORK, "import mteb"),
     ("models.md", INSTALLS, "pip install 'secondpass[openvino]'"),
     ("models.md", INSTALLS, "pip install 'secondpass[torch]'"),
+    ("serving.md", DOCKER, "SECONDPASS_KEYS=me:a-secret docker compose up"),
     ("serving.md", INSTALLS, "pip install 'secondpass[server]'"),
+    ("serving.md", "installs the peer that is compared with", "python -m benchmarks.serve"),
+    ("serving.md", "takes ten minutes", "python -m benchmarks.soak"),
     ("quantised.md", INSTALLS, "pip install 'secondpass[quantised,torch]'"),
     ("models.md", CHECKPOINT, 'reranker = secondpass.load("./my-fine-tuned-qwen3"'),
     ("models.md", NETWORK, "secondpass pull cross-encoder/ms-marco-MiniLM-L6-v2"),

@@ -8,6 +8,7 @@ from secondpass.server.asked import Answered, Asked
 from secondpass.server.body import Body
 from secondpass.server.dialects.dialect import Dialect, Sent, example
 from secondpass.server.dialects.flat import flat, rows, usage
+from secondpass.server.problem import Problem, as_everyone_reads
 
 
 def _read(body: Body, sent: Sent) -> Asked:
@@ -25,6 +26,14 @@ def _write(answer: Answered) -> dict[str, Any]:
     }
 
 
+def _error(problem: Problem) -> dict[str, Any]:
+    """As everyone reads it, but for a refused body: its client reads FastAPI's list of what is wrong, and no string."""
+    told = as_everyone_reads(problem)
+    if problem.status != 422:
+        return told
+    return {**told, "detail": [{"loc": ["body", problem.param or ""], "msg": problem.message, "type": "value_error"}]}
+
+
 INFINITY = Dialect(
     name="infinity",
     title="Infinity",
@@ -33,6 +42,7 @@ INFINITY = Dialect(
     root=(),
     read=_read,
     write=_write,
+    error=_error,
     example=example(return_documents=True, raw_scores=False),
     source="infinity_emb and infinity_client 0.0.78",
 )
