@@ -153,7 +153,7 @@ def environment(*, ours: bool) -> dict[str, str]:
 def main() -> None:
     options = _arguments()
     if options.make_envs:
-        make_environments(options.envs)
+        make_environments(options.envs, ENVIRONMENTS)
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
@@ -301,9 +301,9 @@ def python_of(name: str, options: argparse.Namespace) -> Path | None:
     return found if found.is_file() else None
 
 
-def make_environments(folder: Path) -> None:
+def make_environments(folder: Path, wanted: Mapping[str, Sequence[str]]) -> None:
     """A virtual environment a peer, with pip's own output; constraints.txt holds torch where it is."""
-    for name, packages in ENVIRONMENTS.items():
+    for name, packages in wanted.items():
         subprocess.run([sys.executable, "-m", "venv", str(folder / name)], check=True)
         pip = [str(folder / name / ("Scripts" if os.name == "nt" else "bin") / "python"), "-m", "pip"]
         subprocess.run([*pip, "install", "-q", "-c", str(ROOT / "constraints.txt"), *packages], check=True)

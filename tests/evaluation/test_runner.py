@@ -202,3 +202,16 @@ def test_two_collections_of_one_name_are_refused(task: Task, tmp_path: Path) -> 
 def test_an_unknown_measure_is_refused_before_anything_is_scored(task: Task, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nDGC"):
         Runner([task], tmp_path, ["nDGC@10"], now="", machine={})
+
+
+def test_a_hybrid_of_evaluated_models_is_joined_from_their_logits(task: Task, tmp_path: Path) -> None:
+    name = "hybrid(log-odds: bm25, bm25l)"
+    whole = run([task], tmp_path / "whole", name)[0]
+    runner = Runner([task], tmp_path / "parts", MEASURES, now="2026", machine={"cores": "2"}, models=3)
+    for model in ("bm25", "bm25l", name):
+        with secondpass.load(model) as reranker:
+            if model == name:
+                reranker.rank = None  # type: ignore[assignment, method-assign]  # nothing is ranked once more
+            records = runner.evaluate(model, reranker)
+    assert unmeasured(records) == unmeasured(whole)
+    assert all(timing.seconds > 0 for record in records for timing in record.timings.values())

@@ -225,3 +225,12 @@ def test_a_list_scorer_is_asked_for_the_whole_list() -> None:
     assert ranking[-1].logit == 0
     assert {hit.index: hit.tokens for hit in ranking} == {0: 3, 1: 2, 2: 3}
     assert all(0 <= hit.score < 1 for hit in ranking)
+
+
+def test_a_query_has_the_tokens_of_the_same_text_as_a_document_and_nothing_is_read_to_count_them() -> None:
+    with load() as embedded:
+        text = "Refunds take five working days, naïvely."
+        assert embedded.count_tokens(text) == embedded.rank("when?", [text], progress=False)[0].tokens
+    with Reranker(counted := Overlap()) as without_a_tokenizer:
+        assert without_a_tokenizer.count_tokens("nine byte") == 3
+        assert counted.queries_read == 0

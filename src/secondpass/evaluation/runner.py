@@ -15,20 +15,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from secondpass.errors import InputError
 from secondpass.evaluation.collection import Collection, Query, digest
 from secondpass.evaluation.following import ranked_by
 from secondpass.evaluation.metrics import Measure, Run, evaluate_all
 from secondpass.evaluation.record import CEILING, NO_RERANKING, Protocol, Record
 from secondpass.evaluation.sample import draw, take
-from secondpass.evaluation.speed import peak_memory, timed
+from secondpass.evaluation.speed import Timing, peak_memory, timed
 from secondpass.evaluation.stages import found_by, open_stage
 from secondpass.evaluation.store import JOURNALS, Answer, Journal, Key
 from secondpass.evaluation.ties import ties
 from secondpass.hosted.registry import is_hosted
+from secondpass.ranking.hybrid import Hybrid
 from secondpass.ranking.reranker import Reranker
 from secondpass.ranking.rules import VERSION
-from secondpass.types import Ranking
+from secondpass.types import Document, Ranking
 
 FIRST_STAGES = "first-stages"
 FIRST_STAGE = "bm25"
@@ -154,6 +157,7 @@ class Runner:
         self._machine = machine
         self._told = told
         self._left = _Left(sum(task.protocol.queries for task in tasks), models)
+        self._answers: dict[tuple[str, str], Mapping[str, Answer]] = {}
 
     def baselines(self) -> list[Record]:
         """The two records that are no models: the candidates as they came, and the relevant ones first."""
@@ -165,7 +169,11 @@ class Runner:
         return found
 
     def evaluate(self, name: str, reranker: Reranker) -> list[Record]:
-        """A record a task, in their order; queries that journals have already are not ranked again."""
+        """A record a task, in their order; queries that journals have already are not ranked again.
+
+        A hybrid whose parts were evaluated here before is joined from their logits: its time is the sum of theirs, as
+        it asks one after the other, and of the joining. Where rules move logits it is ranked as any model.
+        """
         found: list[Record] = []
         self._left.begin()
         is_warm = is_hosted(name)  # which a request more would cost money, and warm nothing
@@ -174,10 +182,12 @@ class Runner:
             key = Key(task.protocol, name, _version(reranker) + rules, {**self._machine, **_backend(reranker)})
             with Journal(self._folder / JOURNALS, key, now=self._now) as journal:
                 self.started = min(self.started, journal.started)
-                if not is_warm and len(journal.answers) < len(task.candidates):
+                parts = [] if rules else self._of_parts(task, reranker)
+                if not is_warm and not parts and len(journal.answers) < len(task.candidates):
                     self._warm_up(task, reranker)
                     is_warm = True
-                self._score(task, name, reranker, journal)
+                self._score(task, name, reranker, journal, parts)
+                self._answers[task.protocol.digest, _version(reranker) + rules] = journal.answers
                 told = reranker.declared.version + rules
                 found.append(self._record(task, name, told, *_laid(task, journal.answers)))
         return found
@@ -189,7 +199,15 @@ class Runner:
         with self.spent.on("loading"):
             reranker.rank("a query to warm up with", documents, progress=False)
 
-    def _score(self, task: Task, name: str, reranker: Reranker, journal: Journal) -> None:
+    def _of_parts(self, task: Task, reranker: Reranker) -> list[Mapping[str, Answer]]:
+        """The answers of a hybrid's parts, where all of them were evaluated here."""
+        parts = reranker.parts if isinstance(reranker, Hybrid) else ()
+        found = [self._answers.get((task.protocol.digest, _version(part))) for part in parts]
+        return [answers for answers in found if answers is not None] if all(found) else []
+
+    def _score(
+        self, task: Task, name: str, reranker: Reranker, journal: Journal, parts: Sequence[Mapping[str, Answer]]
+    ) -> None:
         for answer in journal.answers.values():
             self._left.done(answer.timing.seconds)
         for query_id, candidates in task.candidates.items():
@@ -197,22 +215,30 @@ class Runner:
                 continue
             query = task.collection.queries[query_id]
             documents = [task.collection.documents[document] for document in candidates]
-            rank = partial(
-                reranker.rank,
-                query.text,
-                documents,
-                instruction=query.instruction,
-                now=_now(task, query),
-                rules=self._rules,
-                progress=False,
-            )
-            ranking, timing = timed(rank)
-            self.spent.add("scoring", timing.seconds)
-            logits, truncated = _by_place(query_id, ranking, len(documents))
-            journal.add(query_id, Answer(logits, truncated, timing, peak_memory()))
+            if parts and isinstance(reranker, Hybrid):
+                answer = _joined(reranker, documents, [answers[query_id] for answers in parts])
+            else:
+                answer = self._ranked(task, query, documents, reranker)
+                self.spent.add("scoring", answer.timing.seconds)
+            journal.add(query_id, answer)
+            timing = answer.timing
             self._left.done(timing.seconds)
             done, total = len(journal.answers), task.protocol.queries
             self._told(Step(task.protocol.collection, name, done, total, timing.seconds, self._left.seconds))
+
+    def _ranked(self, task: Task, query: Query, documents: Sequence[Document], reranker: Reranker) -> Answer:
+        rank = partial(
+            reranker.rank,
+            query.text,
+            documents,
+            instruction=query.instruction,
+            now=_now(task, query),
+            rules=self._rules,
+            progress=False,
+        )
+        ranking, timing = timed(rank)
+        logits, truncated = _by_place(query.id, ranking, len(documents))
+        return Answer(logits, truncated, timing, peak_memory())
 
     def _record(self, task: Task, model: str, version: str, run: Run, answers: Mapping[str, Answer]) -> Record:
         depth = f"R@{task.protocol.depth}"
@@ -258,6 +284,15 @@ class _Left:
         own = means[-1] * (self._queries - len(self._taken[-1]))
         to_come = max(0, self._models - len(self._taken))
         return own + to_come * self._queries * sum(means) / len(means)
+
+
+def _joined(hybrid: Hybrid, documents: Sequence[Document], parts: Sequence[Answer]) -> Answer:
+    start = time.perf_counter()
+    logits = hybrid.join([np.array(part.logits) for part in parts], documents)
+    seconds = time.perf_counter() - start + sum(part.timing.seconds for part in parts)
+    timing = Timing(seconds, len(documents), max(part.timing.tokens for part in parts))
+    truncated = sorted({place for part in parts for place in part.truncated})
+    return Answer(tuple(logits.tolist()), tuple(truncated), timing, peak_memory())
 
 
 def _by_place(query: str, ranking: Ranking, count: int) -> tuple[tuple[float, ...], tuple[int, ...]]:

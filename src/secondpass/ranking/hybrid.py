@@ -16,6 +16,7 @@ import numpy as np
 
 from secondpass.errors import Cancelled, InputError, ModelError, ServiceError
 from secondpass.models.scorer import Declared
+from secondpass.ranking.candidates import Floats
 from secondpass.ranking.composite import OnFailure, instructions_of, numbered, read_alike
 from secondpass.ranking.fusion import ACTIVATIONS, How, K, Part, check, fuse
 from secondpass.ranking.hybrid_name import HybridName
@@ -25,7 +26,8 @@ from secondpass.ranking.passages import chunks_of
 from secondpass.ranking.request import Request
 from secondpass.ranking.reranker import Reranker
 from secondpass.text.chunk import Chunk
-from secondpass.types import Hit
+from secondpass.text.render import render
+from secondpass.types import AnyDocument, Hit
 
 
 class Hybrid(Reranker):
@@ -66,7 +68,14 @@ class Hybrid(Reranker):
             ]
             scorer = HybridScorer(rerankers, shares, how, k, on_failure, weighted=weights is not None)
             super().__init__(scorer)
+            self.parts = tuple(rerankers)
+            self._joining = scorer
             self._opened = opened.pop_all()
+
+    def join(self, logits: Sequence[Floats], documents: Sequence[AnyDocument]) -> Floats:
+        """What `rank` makes of the parts' own logits, one array of shape (n,) a part: the joined ones, shape (n,)."""
+        texts = [render(document, version=self.declared.renderer) for document in documents]
+        return self._joining.joined(logits, texts)
 
     def close(self) -> None:
         """Close the parts that were opened here. Closing twice does nothing."""
@@ -87,13 +96,9 @@ class _Found:
     hits: Sequence[Hit]
     degraded: bool
 
-    def logits(self, same: Sequence[int]) -> Part:
-        """The logits to be joined: each document has that of the first one of the same text, which `same` tells.
-
-        Batches of another size give another last bit, which ranks and normalisation would make a difference of.
-        """
-        values = np.array([hit.logit for hit in self.hits], np.float64)[same]
-        return Part(values, self.declared.activation, self.declared.scale)
+    @property
+    def logits(self) -> Floats:
+        return np.array([hit.logit for hit in self.hits], np.float64)
 
 
 class HybridScorer:
@@ -134,9 +139,7 @@ class HybridScorer:
         weights = [each.weight for each in found]
         if not any(weights):  # those that weigh something have failed
             weights = [1.0] * len(found)
-        first: dict[str, int] = {}
-        same = [first.setdefault(document, position) for position, document in enumerate(request.texts)]
-        fused = fuse([each.logits(same) for each in found], self._how, weights, k=self._k)
+        fused = self._fused([(each.logits, each.declared) for each in found], weights, request.texts)
         by_document = list(zip(*(each.hits for each in found), strict=True))
         return Scored(
             fused,
@@ -153,6 +156,23 @@ class HybridScorer:
         if not read_alike([reranker.declared for _, reranker, _ in self._parts]):
             return None
         return [next(filter(None, map(chunks_of, hits)), None) for hits in by_document]
+
+    def joined(self, logits: Sequence[Floats], texts: Sequence[str]) -> Floats:
+        """The joined logits of documents with these texts, from each part's own."""
+        parts = [(values, reranker.declared) for values, (_, reranker, _) in zip(logits, self._parts, strict=True)]
+        return self._fused(parts, [weight for _, _, weight in self._parts], texts)
+
+    def _fused(
+        self, parts: Sequence[tuple[Floats, Declared]], weights: Sequence[float], texts: Sequence[str]
+    ) -> Floats:
+        """Each document has the logits of the first one of the same text before they are joined.
+
+        Batches of another size give another last bit, which ranks and normalisation would make a difference of.
+        """
+        first: dict[str, int] = {}
+        same = [first.setdefault(text, position) for position, text in enumerate(texts)]
+        alike = [Part(values[same], declared.activation, declared.scale) for values, declared in parts]
+        return fuse(alike, self._how, weights, k=self._k)
 
     def close(self) -> None:
         """Nothing is held open; the rerankers belong to who opened them."""

@@ -19,9 +19,19 @@ from secondpass.server.dialects.registry import prefixes
 from secondpass.server.dialects.shared import SHARED
 from secondpass.server.models import Served
 from secondpass.server.problem import NOTHING_HERE, Problem, problem_of
+from secondpass.server.reference import parameters
 from secondpass.server.service import Service, failed
 
 _STARTED = int(time.time())
+_LOADING = {"503": {"description": "The models are being loaded, or the server is about to end."}}
+_GUARDED = {"401": {"description": "The key is missing or unknown."}, **_LOADING}
+_REFUSALS = {
+    "ready": _LOADING,
+    "models": _GUARDED,
+    "model": {"404": {"description": NOTHING_HERE}, **_GUARDED},
+    "info": _GUARDED,
+}
+"""What pages answer beside 200, by their names, for the schema."""
 
 
 class About:
@@ -33,7 +43,8 @@ class About:
     def add(self, app: FastAPI) -> None:
         """Add every page at the root, and below every dialect's prefix what its clients look for there."""
         for path, (page, told) in self.pages().items():
-            app.add_api_route(path, page, methods=["GET"], summary=told, tags=["server"], response_class=JSONResponse)
+            more = {"parameters": parameters(path), "responses": _REFUSALS.get(page.__name__, {})}
+            app.add_api_route(path, page, methods=["GET"], summary=told, tags=["server"], openapi_extra=more)
         known = set(prefixes())
         for path, (page, _) in self.pages().items():
             app.add_api_route(

@@ -9,7 +9,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -25,12 +24,11 @@ from secondpass.server.dialects.shared import SHARED
 from secondpass.server.keys import keys_of
 from secondpass.server.log import LOGGER
 from secondpass.server.models import Models
+from secondpass.server.playground.page import PATH, playground
 from secondpass.server.problem import NOTHING_HERE, Problem
+from secondpass.server.reference import add_reference, documented
 from secondpass.server.service import Service, failed
 from secondpass.server.settings import Settings
-
-FRONT = "/docs"
-"""Where a browser that comes to / is led."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -46,12 +44,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         description="Rerankers behind every API that clients speak. Send `secondpass` in any body for more.",
         root_path=settings.root_path,
+        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
+        redoc_url=None,
         lifespan=_lifespan,
     )
     app.state.service = service
-    app.state.front = FRONT
+    app.state.front = PATH
     for path, candidates in routes().items():
         _add(app, service, path, candidates)
+    add_reference(app)
+    app.add_api_route(PATH, playground, methods=["GET"], include_in_schema=False)
     About(service).add(app)
     app.add_exception_handler(HTTPException, _not_found)
     if settings.cors:
@@ -96,7 +98,7 @@ def _add(app: FastAPI, service: Service, path: str, candidates: tuple[Dialect, .
         summary=f"Rerank: {titles}",
         operation_id=f"rerank {path}",
         tags=[candidates[0].prefix if len(candidates) == 1 else "shared paths"],
-        openapi_extra=_documented(candidates),
+        openapi_extra=documented(path, candidates),
         include_in_schema=True,
     )
 
@@ -106,20 +108,6 @@ def _endpoint(service: Service, path: str, candidates: tuple[Dialect, ...]) -> C
         return await service.answer(request, path, candidates)
 
     return answer
-
-
-def _documented(candidates: tuple[Dialect, ...]) -> dict[str, Any]:
-    examples = {one.name: {"summary": one.title, "value": dict(one.example)} for one in candidates}
-    body = {"schema": {"type": "object"}, "examples": examples}
-    statuses = {"401": "The key is missing.", "413": "Too long.", "422": "Not usable.", "429": "Too much at a time."}
-    return {
-        "requestBody": {"required": True, "content": {"application/json": body}},
-        "responses": {
-            "200": {"description": "The ranking.", "content": {"application/json": {"schema": {}}}},
-            **{status: {"description": told} for status, told in statuses.items()},
-            **{str(one.refused): {"description": "Not usable."} for one in candidates},
-        },
-    }
 
 
 async def _not_found(request: Request, error: Exception) -> Response:

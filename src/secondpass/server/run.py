@@ -13,6 +13,9 @@ from secondpass.server.app import create_app
 from secondpass.server.log import set_up
 from secondpass.server.settings import Settings
 
+_LAST_READ = 0.1
+"""Seconds from the last connection to when those that have sent nothing are closed."""
+
 
 class Draining(uvicorn.Server):
     """Takes requests for a moment longer after the signal, while /ready says no and answers close their connection.
@@ -27,8 +30,10 @@ class Draining(uvicorn.Server):
         app.state.stop = self.stop
 
     def stop(self) -> None:
-        """End once everything is answered."""
-        self.should_exit = True
+        """End once everything is answered: take no more connections, and read what came over the last ones first."""
+        for listening in self.servers:
+            listening.close()
+        self._loop.call_later(_LAST_READ, setattr, self, "should_exit", True)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn does."""

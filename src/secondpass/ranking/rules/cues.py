@@ -11,6 +11,9 @@ from importlib.resources import files
 
 LANGUAGES = ("en", "de", "fr", "es", "ja")
 _NEVER = re.compile(r"(?!)")
+_TELLING = ("newest", "oldest", "stale", "after", "before", "between", "to")
+_READ = 300
+"""Characters of an instruction that tell its language by its cues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +70,9 @@ def language_of_instruction(text: str) -> str:
     if re.search(r"[ぁ-ゖァ-ヺ一-鿿]", text):
         return "ja"
     words = re.findall(r"[^\W\d_]+", text.lower())
-    counts = {language: sum(word in cues(language).stop for word in words) for language in LANGUAGES[:-1]}
+    counts = {
+        language: sum(word in cues(language).stop for word in words)
+        + sum(len(cues(language)[f"time.{name}"].findall(text[:_READ].lower())) for name in _TELLING)
+        for language in LANGUAGES[:-1]
+    }
     return max(counts, key=lambda language: counts[language])

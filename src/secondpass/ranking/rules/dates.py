@@ -50,7 +50,9 @@ def find_dates(text: str, now: datetime | None = None, *, month_first: bool = Tr
     today = now.date() if now else None
     eastern = _EASTERN.search(text) is not None
     words = frozenset(_WORDS.findall(text.lower()))
-    if not eastern and not any(c.isdigit() for c in text) and words.isdisjoint(_firsts("days_back") | _firsts("units")):
+    if not eastern and not any(c.isdigit() for c in text) and words.isdisjoint(
+        _firsts("days_back") | _firsts("units") | _firsts("decades")
+    ):
         return []
     taken = bytearray(len(text))
     found = []
@@ -124,7 +126,7 @@ def _flat(table: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
     }
 
 
-_EASTERN = re.compile(r"[年月日前昨今本先去週]")
+_EASTERN = re.compile(r"[年月日前昨今本先去週代]")
 _WORDS = re.compile(r"[^\W\d_]+")
 
 
@@ -224,8 +226,10 @@ def _season(match: Match, today: date | None, month_first: bool) -> tuple[int, i
 
 
 def _school_year(match: Match, today: date | None, month_first: bool) -> tuple[int, int] | None:
-    year, after = int(match[1]), int(match[2]) % 100
-    return _month(year, 9, 12) if (year + 1) % 100 == after else None
+    year, after = int(match[1]), int(match[2])
+    if (year + 1) % 100 == after % 100 and (after < 100 or "-" not in match[0]):
+        return _month(year, 9, 12)
+    return _year(year, after - year + 1) if after > year else None
 
 
 def _era(match: Match, today: date | None, month_first: bool) -> tuple[int, int] | None:
@@ -260,8 +264,39 @@ def _ago(match: Match, today: date | None, month_first: bool) -> tuple[int, int]
 def _back(match: Match, today: date | None, month_first: bool) -> tuple[int, int] | None:
     if today is None:
         return None
-    day = (today - timedelta(days=calendar()["days_back"][match[0].lower()])).toordinal()
-    return day, day
+    back = int(calendar()["days_back"][match[0].lower()])
+    return _before(today, back) if back >= 7 else _day(*(today - timedelta(days=back)).timetuple()[:3])
+
+
+def _before(today: date, length: int) -> tuple[int, int]:
+    """The whole week, month, year or decade, whichever is that many days long, before the one of `today`."""
+    if length < 28:
+        monday = today.toordinal() - today.weekday() - 7
+        return monday, monday + 6
+    if length < 365:
+        before = today.replace(day=1) - timedelta(days=1)
+        return _month(before.year, before.month)
+    return _year(today.year - 1) if length < 3650 else _year(today.year // 10 * 10 - 10, 10)
+
+
+def _decade(match: Match, today: date | None, month_first: bool) -> tuple[int, int] | None:
+    groups = match.groupdict()
+    written = next(groups[name] for name in ("year", "year2", "word", "word2") if groups.get(name))
+    first = _full(written) if written.isdigit() else 1900 + int(calendar()["decades"][written.lower()])
+    return _third(_year(first, 10), groups["third"])
+
+
+def _third_of_year(match: Match, today: date | None, month_first: bool) -> tuple[int, int] | None:
+    return _third(_year(int(match["year"])), match["third"])
+
+
+def _third(days: tuple[int, int], which: str | None) -> tuple[int, int]:
+    """The early, middle or late third of a stretch of days; all of it where none is named."""
+    if not which:
+        return days
+    low, length = days[0], (days[1] - days[0] + 1) // 3
+    nth = int(calendar()["thirds"][which.lower()])
+    return low + nth * length, days[1] if nth == 2 else low + (nth + 1) * length - 1
 
 
 @cache
@@ -281,7 +316,7 @@ def _notations() -> tuple[Notation, ...]:
             _era,
         ),
         ("", r"(?<![A-Za-z])(?P<era>[RHS])(?P<n>\d\d?)[./](?P<m>\d\d?)[./](?P<d>\d\d?)(?!\d)", _era),
-        ("eastern", rf"(?P<n>{digit}{{4}})年(?:度|(?P<m>{digit}+)月(?:(?P<d>{digit}+)日)?)?", _western),
+        ("eastern", rf"(?P<n>{digit}{{4}})年(?!代)(?:度|(?P<m>{digit}+)月(?:(?P<d>{digit}+)日)?)?", _western),
         (
             "months",
             rf"(?<!\d)(?P<day>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th|er|\.|º)?[\s-]+(?:of\s+|de\s+)?(?P<month>{month})\b\.?"
@@ -291,7 +326,7 @@ def _notations() -> tuple[Notation, ...]:
         (
             "months",
             rf"\b(?P<month>{month})\b\.?[\s-]+(?P<day>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?(?![\d:])"
-            rf"(?:,?\s+(?P<year>{year}))?",
+            rf"(?:,?\s+(?:\d\d?:\d\d(?::\d\d)?\s+(?:[A-Z]{{3,4}}\s+)?)?(?P<year>{year}))?",
             _day_of_month,
         ),
         ("months", rf"\b({month})\b\.?,?[\s/-]+(?:de\s+|of\s+)?({year}|['’]\d\d)(?!\d)", _month_of_year),
@@ -310,8 +345,16 @@ def _notations() -> tuple[Notation, ...]:
             _week,
         ),
         ("eastern", rf"({year})年第?(\d\d?)週", _week),
+        (
+            "",
+            rf"\b(?:(?P<third>{words_of('thirds')})[\s-]+)?(?:the\s+)?(?:(?P<year>(?:1[4-9]|20)\d0)(?:['’]?s\b|er\b|\s?年代)"
+            rf"|(?:années|años|ann[ée]es)\s+(?:(?P<year2>(?:1[4-9]|20)?\d0)(?!\d)|(?P<word2>{words_of('decades')}))"
+            rf"|(?P<word>{words_of('decades')})\b)",
+            _decade,
+        ),
+        ("", rf"\b(?P<third>{words_of('thirds')})[\s-]+(?P<year>{year})(?![\d/-])", _third_of_year),
         ("seasons", rf"\b({words_of('seasons')})\s+(?:of\s+|de\s+)?({year})", _season),
-        ("", rf"(?<![\d/.-])({year})[/–](\d\d|{year})(?![\d/-])", _school_year),
+        ("", rf"(?<![\d/.-])({year})(?:[/–](?=\d\d(?!\d))|\s?[-/–—]\s?(?=\d{{4}}))(\d\d|{year})(?![\d/-])", _school_year),
         ("", rf"(?<![\d/.-])({year})-(1[3-9]|[2-9]\d)(?![\d-])", _school_year),
         ("", rf"(?<![\d/.-])(?P<year>{year})[-/.](?P<month>0[1-9]|1[0-2])(?![\d/-])", _numbered_month),
         ("", rf"(?<![\d/.-])(?P<month>0?[1-9]|1[0-2])[/.-](?P<year>{year})(?!\d)", _numbered_month),

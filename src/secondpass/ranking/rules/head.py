@@ -14,6 +14,7 @@ TAIL = 300
 _LINE = 160
 _LEAD = 110
 _PART = 60
+_SIGNED = 90
 """Characters of a part of a first line that tells of the text, at most."""
 
 _LABELLED = re.compile(r"^\W{0,4}[^\W\d][\w \-/]{0,28}\s?[:：=]\s?\S")
@@ -34,13 +35,20 @@ _MARKUP = (
 
 _TELLS = re.compile(
     r"\b(?:publish|issu|releas|post|updat|revis|dated|according to|as of|source|written by|author|veröffentlicht"
-    r"|herausgegeben|erschienen|laut|publi|selon|según|発行|出典)",
+    r"|herausgegeben|erschienen|laut|publi|selon|según|edit|modif|bearbeit|zuletzt|written|built for|appl(?:y|ies) to"
+    r"|mise à jour|actualiz|última vez|発行|出典|更新)",
     re.IGNORECASE,
 )
+_BY_WHOM = re.compile(r"according to|laut|selon|según", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=[.!?。])\s+(?=[^a-z])")
+_SENTENCE = re.compile(r"\w[^\W\d]\S*(?:\s\S+){8,}[.!?]\W*$")
+_NAME = re.compile(r"(?:[A-ZÀ-Þ][^\W_]*|&|of|for|the|de[rs]?|du|für|[\d.,()]+)(?:[\s,.(]+(?:[(]?[A-ZÀ-Þ][^\W_]*|&|of|for|the|de[rs]?|du|für|\d+))+\)?")
+"""Words with capitals, and those that may stand among them."""
+
 _PARTED = re.compile(r"\s[·|›>/»•–—]\s")
 _FOOT = re.compile(
-    r"^\W{0,3}(?:last |published|updated|source|posted|written|author|by |stand|quelle|zuletzt|publi|fuente|出典|更新)",
+    r"^\W{0,3}(?:last |published|updated|source|posted|written|author|by |stand|quelle|zuletzt|publi|fuente|出典|更新|copyright"
+    r"|©|\(c\))",
     re.IGNORECASE,
 )
 
@@ -72,6 +80,10 @@ def lines_about(text: str) -> list[Line]:
                 break
             if row.strip(" -\t"):
                 rows.append(row)
+    if len(rows) == 1 and not _LABELLED.match(rows[0]) and not _TELLS.search(rows[0]) and _SENTENCE.search(rows[0]):
+        rows = []
+    if blank and rows:
+        rows += _more(start[len(block) :])
     lines = [Line(row, _belief(row, number)) for number, row in enumerate(rows)]
     text = start + _plain(text[HEAD:])
     return [*(lines or _lead(start)), *_foot(text, len(block) if rows else 0)]
@@ -99,11 +111,25 @@ def _labelled(block: str) -> bool:
     return all(_LABELLED.match(row) for row in block.split("\n") if row.strip())
 
 
+def _more(start: str) -> Iterator[str]:
+    """What follows a heading in blocks of its own: a byline, a date, labels."""
+    for block in start.split("\n\n")[1:4]:
+        rows = [row for row in block.split("\n") if row.strip(" -=\t")]
+        if not all(_LABELLED.match(row) or _signs(row) for row in rows):
+            return
+        yield from (row for row in rows if _LABELLED.match(row) or re.search(r"\d|^\W*(?:by|von|par|por)\s", row, re.I))
+
+
+def _signs(row: str) -> bool:
+    """Whether a line may be a name and a date, rather than a sentence."""
+    return len(row) <= _SIGNED and not re.search(r"[.!?:;,。]\W*$|^\s*(?:[-*+•] |#{2,} |\d+[.)] )", row)
+
+
 def _belief(row: str, number: int) -> float:
     """First lines are names and dates; later ones may be sentences that mention others."""
     if number == 0 or _LABELLED.match(row):
         return 1.0
-    talks = row.rstrip().endswith((":", "!", "?")) or len(row.split()) > 9
+    talks = row.rstrip().endswith((":", "!", "?")) or max(len(part.split()) for part in _PARTED.split(row)) > 9
     return 0.35 if talks else 0.8
 
 
@@ -117,10 +143,20 @@ def _lead(start: str) -> list[Line]:
     if short > 1:
         return [Line(" · ".join(parts[:short]), 0.8)]
     first = _SENTENCES.split(start, maxsplit=1)[0]
-    if len(first) <= _LINE and _TELLS.search(first) and re.search(r"\d", first):
+    if len(first) <= _LINE and _TELLS.search(first) and (re.search(r"\d", first) or _BY_WHOM.match(first)):
         return [Line(first, 0.7)]
-    opening = re.match(r"([^\n.。!?:]{3,90}?)(?:\s[—–|-]{1,2}\s|[:：]\s|[.。]\s|$)", start)
-    return [Line(opening[1], 0.3)] if opening and len(opening[1]) < _LEAD else []
+    opening = re.match(
+        r"((?:[^\n。!?:]|\d:(?=\d)){3,90}?)(\s[—–|-]{1,2}\s|[:：]\s|(?<!\d)(?<!\b\w\w)[.。]\s|$)", start
+    )
+    if not opening or len(opening[1]) >= _LEAD:
+        return []
+    # A press agency's line: where, when and who before a dash.
+    told = _dated(opening[1]) or _NAME.fullmatch(opening[1])
+    return [Line(opening[1], 0.7 if told and not re.match(r"[.。]|$", opening[2]) else 0.3)]
+
+
+def _dated(row: str) -> bool:
+    return len(row) <= _LINE and re.search(r"(?<!\d)(?:1[4-9]|20)\d\d(?!\d)|\d\d?[./]\d\d?[./]\d\d|\d年", row) is not None
 
 
 def _foot(text: str, after: int) -> list[Line]:
@@ -128,9 +164,12 @@ def _foot(text: str, after: int) -> list[Line]:
     tail = text[max(after, len(text) - TAIL) :]
     rows = [row.strip() for row in tail.split("\n")[1:] if row.strip()]
     lines = [Line(row, 0.7) for row in rows[-4:] if len(row) <= _LINE and (_LABELLED.match(row) or _FOOT.match(row))]
-    closing = re.search(r"[\[(]([^\[\]()\n]{6,120})[\])]\s*$", tail)
-    if closing and (_LABELLED.match(closing[1]) or _FOOT.match(closing[1])):
-        lines.append(Line(closing[1], 0.7))
+    if rows and Line(rows[-1], 0.7) not in lines and (_signs(rows[-1]) or (_TELLS.search(rows[-1]) and _dated(rows[-1]))):
+        lines.append(Line(rows[-1], 0.7))
+    closing = re.search(r"[\[(]([^\[\]()\n]{6,120})[\])]\s*$|[.!?]\s[—–-]{1,2}\s?([^.!?\n]{6,90})$", tail.rstrip())
+    signed = (closing[1] or closing[2]) if closing else ""
+    if _LABELLED.match(signed) or _FOOT.match(signed) or (_dated(signed) and not signed[0].islower()):
+        lines.append(Line(signed, 0.7))
     final = _SENTENCES.split(tail.rstrip())[-1]
     if not lines and len(final) <= _LINE and _TELLS.search(final) and re.search(r"\d", final):
         lines.append(Line(final, 0.7))

@@ -14,11 +14,12 @@ _ENOUGH = 2
 
 
 class Language(NamedTuple):
-    """What a language is called, as a pattern, and its commonest words."""
+    """What a language is called, as a pattern, its commonest words, and its codes of three letters (ISO 639-2)."""
 
     code: str
     names: re.Pattern[str]
     words: frozenset[str]
+    codes: frozenset[str]
 
 
 @cache
@@ -27,7 +28,10 @@ def languages() -> tuple[Language, ...]:
     table = tomllib.loads((files(__package__) / "languages.toml").read_text("utf-8"))
     return tuple(
         Language(
-            code, re.compile(rf"(?<!\w)(?:{'|'.join(row['names'])})", re.IGNORECASE), frozenset(row["words"].split())
+            code,
+            re.compile(rf"(?<!\w)(?:{'|'.join(row['names'])})", re.IGNORECASE),
+            frozenset(row["words"].split()),
+            frozenset(row["codes"].split()),
         )
         for code, row in table.items()
     )
@@ -35,15 +39,23 @@ def languages() -> tuple[Language, ...]:
 
 def code_of(value: str) -> str | None:
     """The ISO 639-1 code that a metadata value stands for: "de-AT", "deu", "German"."""
-    short = re.match(r"([a-z]{2})(?:[-_][a-z]{2,4})?$", value.strip().lower())
+    value = value.strip(" *\"'[](){}").lower()
+    short = re.match(r"([a-z]{2})(?:[-_][a-z]{2,4}(?:\.[\w-]+)?)?$", value)
     if short:
         return short[1]
-    return next((language.code for language in languages() if language.names.match(value.strip())), None)
+    return next((one.code for one in languages() if one.names.match(value) or value[:3] in one.codes), None)
+
+
+_ABOUT = re.compile(
+    r"^(?:(?:written|text|available|verfasst|rédigé|escrito|version|edition|édition|edición|versión|translation)\s)?"
+    r"(?:in|auf|en|em)\s|\s(?:version|edition|text|translation|fassung|ausgabe)$"
+)
+"""What may stand beside a language's name where a document says which one it is written in."""
 
 
 def named_code(value: str) -> str | None:
     """The code of a known language that `value` is the name or the code of, and nothing else."""
-    text = value.strip(" *\"'").lower()
+    text = _ABOUT.sub("", value.strip(" *\"'").lower())
     short = re.sub(r"[-_].*", "", text)
     for language in languages():
         if language.names.fullmatch(text) or (len(text) in (2, 5) and short == language.code):

@@ -55,7 +55,7 @@ def moments_in(
         for match in cues[f"time.{name}"].finditer(text):
             mark = last or anchor
             if mark is not None:
-                found.append(Moment("between", window_of(mark), *match.span()))
+                found.append(Moment("between", window_of(mark, match[0]), *match.span()))
                 text = _blanked(text, found)
     text = cues["time.stale"].sub(lambda match: " " * len(match[0]), text)  # "no longer in force" is not "in force"
     for name in ("oldest", "newest", "old", "new"):
@@ -64,13 +64,14 @@ def moments_in(
     return found, last
 
 
-_ANCHORED: tuple[tuple[str, Callable[[Dated], Window]], ...] = (
-    ("in_then", lambda mark: (mark.low, mark.high)),
-    ("since_then", lambda mark: (mark.low, None)),
-    ("before_then", lambda mark: (None, mark.low - 1)),
+_ANCHORED: tuple[tuple[str, Callable[[Dated, str], Window]], ...] = (
+    ("in_then", lambda mark, _: (mark.low, mark.high)),
+    ("since_then", lambda mark, cue: (mark.high + 1 if _BEYOND.match(cue) else mark.low, None)),
+    ("before_then", lambda mark, _: (None, mark.low - 1)),
 )
 """What is said of a date that was named before: cues, and the window that they make of it."""
 
+_BEYOND = re.compile(r"newer|later|younger|more recent|neueres")
 _TODAY = re.compile(r"today|now|at the moment|these days|heute|jetzt|aujourd|hoy|現在")
 
 
@@ -173,15 +174,19 @@ def _dated(text: str, dates: list[Dated], index: int, cues: Cues) -> tuple[Momen
     if index + 1 < len(dates):
         two = dates[index + 1]
         start = _ending(head, cues, "between")
-        if start is not None and cues["time.to"].fullmatch(text[one.end : two.start].strip()):
-            return Moment("between", (one.low, two.high), at + start, two.end), 2
+        joined = text[one.end : two.start].strip()
+        if cues["time.to"].fullmatch(joined) and (start is not None or not cues["split.list"].fullmatch(joined)):
+            begin = one.start if start is None else at + start
+            return Moment("between", (one.low, two.high), begin, two.end, loose=start is None), 2
     behind = _behind(text, one, tail, cues)
     if behind:
         return behind, 1
     for name, window_of in (("after", _window_after), ("before", _window_before)):
         start = _ending(head, cues, name)
         if start is not None:
-            return Moment("between", window_of(head[start:], one), at + start, one.end), 1
+            cue = head[start:]
+            # A cut-off says which way it cuts in what follows; alone it is where the wish begins.
+            return Moment("between", window_of(cue, one), at + start, one.end, loose=cue.startswith("cut")), 1
     start = _ending(head, cues, "during")
     begin = one.start if start is None else at + start
     return Moment("between", (one.low, one.high), begin, one.end, loose=True), 1
@@ -192,7 +197,8 @@ def _behind(text: str, one: Dated, tail: str, cues: Cues) -> Moment | None:
     later = _LATER.match(tail)
     if later:
         gap = len(text[one.end : one.end + _TAIL]) - len(tail)
-        return Moment("between", (one.low, None), one.start, one.end + gap + later.end())
+        low = one.high + 1 if later[0].startswith("より") else one.low
+        return Moment("between", (low, None), one.start, one.end + gap + later.end())
     earlier = _EARLIER.match(tail)
     if earlier:
         inclusive = not tail.startswith(("より前", "より古い"))
@@ -201,28 +207,36 @@ def _behind(text: str, one: Dated, tail: str, cues: Cues) -> Moment | None:
 
 
 _HEAD = 48
-_TAIL = 12
+_TAIL = 28
 _OR = r"(?:or|and|oder|und|ou|o|y|et)\s+"
 _LATER = re.compile(
     rf"\+|(?:and|or) (?:up|above|beyond)|forward"
     rf"|{_OR}(?:later|newer|after|onwards?|jünger|neuer|später|danach|plus (?:tard|récent)|posterior\w*|después"
-    r"|más reciente\w*)|onwards?|on\b(?! (?:the|top|this|that|my|our|a)\b)|以降|以後|からの|から"
+    r"|más reciente\w*|suivantes|siguientes)|at (?:the )?(?:very )?earliest|au plus tôt|como (?:muy )?pronto|onwards?|on\b(?! (?:the|top|this|that|my|our|a)\b)|以降|以後|より後|より新しい|からの|から"
 )
 _EARLIER = re.compile(
-    rf"{_OR}(?:earlier|older|before|älter|früher|davor|plus ancien|avant|anterior\w*|antes)|以前|より前|まで|より古い"
+    r"at (?:the )?(?:very )?latest|au plus tard|como (?:muy )?tarde|inclu(?:ded|s|sive)\b(?=\W*$)"
+    rf"|{_OR}(?:earlier|older|before|älter|früher|davor|plus ancien|avant|anterior\w*|antes)|以前|より前|まで|より古い|時点|現在"
 )
 _STRICT = re.compile(
     r"after|later than|newer than|following|recent than|nach|später als|neuer als|après|después|posterior|postérieur"
-    r"|tras"
+    r"|tras|post$|beyond|récent\w* qu|jeunes? qu|(?:reciente|nuev)\w* que"
 )
 
 
-_INCLUSIVE = re.compile(r"until|till|up to|as (?:of|at)|no later|not after|bis|jusqu|hasta|by$")
+_INCLUSIVE = re.compile(
+    r"until|till|up to|as (?:of|at)|no later|not (?:after|later)|or before|in (?:force|effect|use)|valid|bis|spätest"
+    r"|jusqu|au plus tard|vigueur|valable|applicable|vigente|vigor|válid|kraft|gültig|gelt|galt|hasta|muy tarde|through|[≤=]|by$"
+)
+
+
+_OPEN = re.compile(r"\bnot?\b|\bnicht\b|\bpas\b|or (?:after|since)|=|≥")
+"""What makes a strict bound hold its day after all: "no later than", "on or after"."""
 
 
 def _window_after(cue: str, one: Dated) -> Window:
     """What "after 2020" and "since 2020" mean: from when it is over on, or with it."""
-    return (one.high + 1 if _STRICT.search(cue) and "not" not in cue and "no " not in cue else one.low), None
+    return (one.high + 1 if _STRICT.search(cue) and not _OPEN.search(cue) else one.low), None
 
 
 def _window_before(cue: str, one: Dated) -> Window:

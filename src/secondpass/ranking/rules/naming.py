@@ -30,7 +30,7 @@ _DECAY = 0.85
 _FAR = 240
 """Characters of a stretch that are read for names."""
 
-SEGMENT = re.compile(r"\s[·|–—-]\s|[›»•>|·/:(),;=\[\]【】]|\.\s")
+SEGMENT = re.compile(r"\s[·|–—-]\s|[›»•>|·/:：(),;=\[\]【】\t]|\s{3,}|\.\s")
 
 
 def matches(phrases: Sequence[str], documents: Sequence[Names], *, strict: bool = False) -> Floats:

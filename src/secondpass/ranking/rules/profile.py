@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -27,11 +27,16 @@ KINDS = frozenset({"recency", "version", "language"})
 
 _DEPTH = 4
 _SHORT = 200
+_FIRST_YEAR = 1400
 _KEY = 30
 _BREAK = re.compile(r"[·|;,()\[\]>›/]|[.。]\s|\s[–—-]\s")
 _LANGUAGE_KEYS = re.compile(
-    r"(?:^|\b|_)(?:lang(?:uage)?s?|locale|langue|sprache|idioma|言語|in_?language)$", re.IGNORECASE
+    r"(?:^|\b|_)(?:lang(?:uage)?s?|locale|langue|sprache|idioma|言語|written in)(?:[\s_](?:code|tag|name|id|iso))*\s*$", re.IGNORECASE
 )
+_LABEL = re.compile(r"\W{0,4}([^\W\d][\w .\-]{1,28}?)\s*(?:[:：=|\t]|\s{2,})\s*(\S.*)")
+_LOCATED = re.compile(r"\w/([a-z]{2})(?:[-_][A-Za-z]{2})?/|\w[_.-]([a-z]{2})(?:[-_][A-Za-z]{2})?\.(?:md|html?|pdf|txt|rst|docx?)\b")
+"""Where the address or the file name of a document tells its language."""
+
 _VERSION_KEYS = re.compile(r"version|release|branch|^v$|^ver|tag|fassung|バージョン|applies", re.IGNORECASE)
 _MINOR_KEYS = re.compile(r"title|tag|label|page|topic|section|keyword|heading|name$|タグ", re.IGNORECASE)
 
@@ -105,6 +110,10 @@ def _body(document: AnyDocument, text: str) -> str:
 
 def _fields(told: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Keys and plain values, of what is nested too; texts under the usual keys are no metadata."""
+    parts = [told.get(part) for part in ("year", "month", "day")]
+    if all(isinstance(part, int) for part in parts):
+        yield from _items(f"{before} day", parts, depth)
+        told = {key: value for key, value in told.items() if key not in ("year", "month", "day")}
     for key, value in told.items():
         if not depth and key in TEXT_KEYS:
             continue
@@ -113,9 +122,23 @@ def _fields(told: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterat
             if depth < _DEPTH:
                 yield from _fields(value, name, depth + 1)
         elif isinstance(value, list | tuple | set | frozenset):
-            yield from ((name, item) for item in value if isinstance(item, str | int | float))
+            yield from _items(name, value, depth)
         else:
             yield name, value
+
+
+def _items(name: str, values: Collection[Any], depth: int) -> Iterator[tuple[str, Any]]:
+    """The plain items of a list, and what is nested in it; year, month and day in a row are one day."""
+    if 1 < len(values) < 4 and all(isinstance(value, int) for value in values) and _FIRST_YEAR <= next(iter(values)):
+        yield name, "-".join(f"{value:02}" for value in values)
+        return
+    for item in values:
+        if isinstance(item, str | int | float):
+            yield name, item
+        elif isinstance(item, Mapping) and depth < _DEPTH:
+            yield from _fields(item, name, depth + 1)
+        elif isinstance(item, list | tuple) and depth < _DEPTH:
+            yield from _items(name, item, depth + 1)
 
 
 def _strings(fields: list[tuple[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -232,8 +255,15 @@ def _language(fields: list[tuple[str, Any]], lines: list[Line], body: str) -> st
             if code:
                 return code
     for line in lines:
-        for part in SEGMENT.split(line.text) if line.weight >= 0.7 else ():
+        if line.weight < 0.7:
+            continue
+        told = _LABEL.match(line.text)
+        if told and _LANGUAGE_KEYS.search(_spaced(told[1])) and (code := code_of(told[2])):
+            return code
+        for part in SEGMENT.split(line.text):
             code = named_code(part.strip(" *-"))
             if code:
                 return code
-    return language_of(body[-400:])
+    told_of = [value for _, value in _strings(fields)] + [line.text for line in lines]
+    located = next((match for match in map(_LOCATED.search, told_of) if match), None)
+    return (located and named_code(located[1] or located[2])) or language_of(body[-400:])

@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 
 from secondpass.ranking.rules.clauses import MASK, Clause, Named, inherit, masked, number, split, stand
 from secondpass.ranking.rules.cues import Cues, cues, language_of_instruction, stop_words
-from secondpass.ranking.rules.dates import Dated
+from secondpass.ranking.rules.dates import Dated, words_of
 from secondpass.ranking.rules.kinds import kind_of, named_in
 from secondpass.ranking.rules.languages import languages
 from secondpass.ranking.rules.moments import Moment, moments_in
@@ -22,9 +22,10 @@ from secondpass.ranking.rules.settled import settled
 from secondpass.ranking.rules.versions import find_versions
 from secondpass.ranking.rules.vocabulary import Use, Vocabulary
 
+_MONTHS = rf"(?:{words_of('months')})\b"  # "1. Mai" ends no sentence
 _SENTENCE = re.compile(
-    r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!z\.b\.)(?<!no\.)\s+|[。!?\n]+"
-    r"|(?<!release )(?<!version )(?<=\s)(?=\(?\d[).]\s)",
+    rf"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!z\.b\.)(?<!no\.)\s+(?!{_MONTHS})|[。!?\n]+"
+    rf"|(?<!release )(?<!version )(?<=\s)(?=\(?\d[).]\s(?!{_MONTHS}))",
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"(?<=\bpre)-(?=\d)|(?<=\bpost)-(?=\d)")

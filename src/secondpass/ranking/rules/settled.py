@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from secondpass.ranking.rules.rule import Rule
 
@@ -17,7 +18,7 @@ def settled(rules: list[Rule], instruction: str) -> tuple[Rule, ...]:
         )
         if not same:
             kept.append(replace(rule, words=words))
-    kept = _without_contradictions(kept)
+    kept = _without_contradictions(_parted(kept))
     others = [rule.priority for rule in kept if rule.asks not in ("newest", "oldest")]
     return tuple(
         sorted(
@@ -30,6 +31,18 @@ def settled(rules: list[Rule], instruction: str) -> tuple[Rule, ...]:
             key=lambda rule: rule.priority,
         )
     )
+
+
+def _parted(rules: list[Rule]) -> list[Rule]:
+    """ "From 2022 on, older ones not": of two windows that are all of time, only the last can be shunned."""
+    shunned = [rule for rule in rules if rule.asks == "between" and rule.strength == "avoid"]
+    if len(shunned) != 2:
+        return rules
+    (low, high), (first, last) = (rule.days for rule in shunned)
+    covered = min(low, first) == date.min.toordinal() and max(high, last) == date.max.toordinal()
+    if not covered or max(low, first) > min(high, last) + 1:
+        return rules
+    return [replace(rule, strength="prefer") if rule is shunned[0] else rule for rule in rules]
 
 
 def _without_contradictions(rules: list[Rule]) -> list[Rule]:

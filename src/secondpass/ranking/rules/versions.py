@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 _PATTERN = re.compile(
-    r"(?<![\w.,/-])(?:(?P<word>version|versión|fassung|release|major|バージョン|ver\.?|v)\s?"
+    r"(?:(?<![\w.,/-])|(?<=[a-z][-_/])(?=v?\d+\.\d+\.\d+|v\d))(?:(?P<word>version|versión|fassung|release|major|バージョン|ver\.?|v)\s?"
     r"(?P<major>\d{1,4}(?:\.(?:\d+|x))*)|(?P<packed>\d{1,4}\s?(?:sp|r|u|update|service pack|patch)\s?\d{1,3})(?!\w)"
     r"|(?P<bare>\d{1,3}\.(?:\d{1,3}|x)(?:\.(?:\d+|x))*))"
     r"(?P<pre>[-. ]?(?:rc|beta|alpha|preview|dev|snapshot|b|a)\.?\d*\b)?"

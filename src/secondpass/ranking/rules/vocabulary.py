@@ -25,6 +25,7 @@ _LONGEST = 9
 _TOKEN = re.compile(r"[^\W_]+(?:['’&][^\W_]+)*|[぀-ヿ一-鿿]")
 _JAPANESE = re.compile(r"[぀-ヿ一-鿿]")
 _LABEL = re.compile(r"^(?P<key>[^:：\d›»|·\[]{1,40})[:：]\s*(?P<value>.+)$")
+_COPYRIGHT = re.compile(r"^\W*(?:©|\(c\)|copyright)[\W\d]*(?:by\s)?|\.\s*(?:all rights|alle rechte|tous droits).*$")
 _BY = re.compile(r"^(?:by|from|von|vom|par|por|de|du)\s+", re.IGNORECASE)
 _SOURCE = re.compile(
     r"source|publish|author|by$|from|site|origin|provider|issue[rd]|owner|team|department|org|quelle|herausgeb|autor"
@@ -124,6 +125,7 @@ def _values_of(text: str, belief: float) -> Iterator[tuple[str, str]]:
     """What a stretch of a header names, with its key: the whole, and each of its parts."""
     if belief < 0.6:
         return
+    text = _COPYRIGHT.sub("", text)
     label = _LABEL.match(text)
     key, value = (label["key"], label["value"]) if label else ("", text)
     yield key, _BY.sub("", value)
