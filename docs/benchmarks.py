@@ -120,12 +120,28 @@ def quantised(record: Mapping[str, Any]) -> Iterator[str]:
     yield f"    {made['command']}"
 
 
+def told_on(page: str) -> Callable[[Mapping[str, Any]], Iterator[str]]:
+    """Where a record's figures are shown and explained, and how they came to be."""
+
+    def lines(record: Mapping[str, Any]) -> Iterator[str]:
+        script = Path(page).stem.replace("-", "_")
+        where = f"{record.get('date')}; {record.get('machine')}, load {record.get('load')}"
+        yield f"The figures stand [with what they mean]({page}).\n"
+        yield record.get("conditions", f"{where}; `python -m benchmarks.{script}`")
+
+    return lines
+
+
 SECTIONS = (
     Section("eval.json", "Models on the development collections", evaluated),
     Section("quality.json", "Quality of the embedded model", quality),
     Section("engine.json", "Speed and memory of a pass", engine),
     Section("families.json", "Models without a download, and fusions", families),
     Section("quantised.json", "Precisions on load", quantised),
+    Section("calibration.json", "Calibration", told_on("calibration.md")),
+    Section("long_documents.json", "Long documents", told_on("long-documents.md")),
+    Section("rendering.json", "Structured documents", told_on("structured.md")),
+    Section("glossary.json", "The glossary", told_on("languages.md")),
 )
 
 
