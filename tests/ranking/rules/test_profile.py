@@ -15,16 +15,16 @@ BODY = "The valve opens at two bar. It closes by itself when the pressure falls,
 LONG = f"{BODY}\n\n{BODY} " + " ".join([BODY] * 12)
 
 DATES = [
-    f"From: Ada Stone <ada@stone.example>\nTo: all@stone.example\nDate: Wed, 3 Mar 2021 10:11:12 +0100\nSubject: Valves\n\n{LONG}",
+    f"From: Ada Stone <ada@stone.example>\nDate: Wed, 3 Mar 2021 10:11:12 +0100\nSubject: Valves\n\n{LONG}",
     f"<item><title>Valves</title><pubDate>Wed, 03 Mar 2021 09:00:00 GMT</pubDate></item>\n{LONG}",
     f"<entry><updated>2021-03-03T09:00:00Z</updated><author><name>Ada Stone</name></author></entry>\n{LONG}",
-    f'<meta name="article:published_time" content="2021-03-03T09:00:00Z">\n<meta name="author" content="Ada Stone">\n{LONG}',
+    f'<meta name="article:published_time" content="2021-03-03T09:00:00Z">\n{LONG}',
     f'<meta content="2021-03-03" name="DC.date">\n{LONG}',
     f'<p><time datetime="2021-03-03">3 March</time> Ada Stone</p>\n{LONG}',
     f"dc.title: Valves\ndc.date.issued: 2021-03-03\n\n{LONG}",
     f"@article{{stone2021,\n  author = {{Ada Stone}},\n  date = {{2021-03-03}},\n}}\n{LONG}",
     f"TY  - JOUR\nAU  - Stone, Ada\nDA  - 2021/03/03\nER  -\n\n{LONG}",
-    f"commit 9fceb02\nAuthor: Ada Stone <ada@stone.example>\nDate:   Wed Mar 3 10:11:12 2021 +0100\n\n    Open the valve\n\n{LONG}",
+    f"commit 9fceb02\nAuthor: A. Stone <ada@x.example>\nDate:   Wed Mar 3 10:11:12 2021 +0100\n\n    Open it\n\n{LONG}",
     f"{LONG}\n\nvalve 2.1            3 March 2021            VALVE(1)",
     f"BERLIN, March 3, 2021 (Basalt) – {LONG}",
     f"BERLIN (Basalt), 3. März 2021 – {LONG}",
@@ -155,8 +155,8 @@ LANGUAGES = [
     ("弁は二バールで開く。", "ja"),
     (BODY, "en"),
     ("The valve opens at two bar.", "en"),
-    (f"Source: Basalt\nDate: 3 March 2021\nOwner: Ada Stone\n\nDas Ventil öffnet bei zwei Bar und schließt.", "de"),
-    (f"Das Ventil öffnet bei zwei Bar und schließt.\n\nSource: Basalt\nDate of the last update: 3 March 2021", "de"),
+    ("Source: Basalt\nDate: 3 March 2021\nOwner: Ada Stone\n\nDas Ventil öffnet bei zwei Bar und schließt.", "de"),
+    ("Das Ventil öffnet bei zwei Bar und schließt.\n\nSource: Basalt\nDate of the last update: 3 March 2021", "de"),
 ]
 
 VERSIONS = [

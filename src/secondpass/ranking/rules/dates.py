@@ -50,8 +50,10 @@ def find_dates(text: str, now: datetime | None = None, *, month_first: bool = Tr
     today = now.date() if now else None
     eastern = _EASTERN.search(text) is not None
     words = frozenset(_WORDS.findall(text.lower()))
-    if not eastern and not any(c.isdigit() for c in text) and words.isdisjoint(
-        _firsts("days_back") | _firsts("units") | _firsts("decades")
+    if (
+        not eastern
+        and not any(c.isdigit() for c in text)
+        and words.isdisjoint(_firsts("days_back") | _firsts("units") | _firsts("decades"))
     ):
         return []
     taken = bytearray(len(text))
@@ -354,7 +356,11 @@ def _notations() -> tuple[Notation, ...]:
         ),
         ("", rf"\b(?P<third>{words_of('thirds')})[\s-]+(?P<year>{year})(?![\d/-])", _third_of_year),
         ("seasons", rf"\b({words_of('seasons')})\s+(?:of\s+|de\s+)?({year})", _season),
-        ("", rf"(?<![\d/.-])({year})(?:[/–](?=\d\d(?!\d))|\s?[-/–—]\s?(?=\d{{4}}))(\d\d|{year})(?![\d/-])", _school_year),
+        (
+            "",
+            rf"(?<![\d/.-])({year})(?:[/–](?=\d\d(?!\d))|\s?[-/–—]\s?(?=\d{{4}}))(\d\d|{year})(?![\d/-])",
+            _school_year,
+        ),
         ("", rf"(?<![\d/.-])({year})-(1[3-9]|[2-9]\d)(?![\d-])", _school_year),
         ("", rf"(?<![\d/.-])(?P<year>{year})[-/.](?P<month>0[1-9]|1[0-2])(?![\d/-])", _numbered_month),
         ("", rf"(?<![\d/.-])(?P<month>0?[1-9]|1[0-2])[/.-](?P<year>{year})(?!\d)", _numbered_month),

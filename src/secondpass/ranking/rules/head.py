@@ -41,14 +41,13 @@ _TELLS = re.compile(
 )
 _BY_WHOM = re.compile(r"according to|laut|selon|según", re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=[.!?。])\s+(?=[^a-z])")
-_SENTENCE = re.compile(r"\w[^\W\d]\S*(?:\s\S+){8,}[.!?]\W*$")
-_NAME = re.compile(r"(?:[A-ZÀ-Þ][^\W_]*|&|of|for|the|de[rs]?|du|für|[\d.,()]+)(?:[\s,.(]+(?:[(]?[A-ZÀ-Þ][^\W_]*|&|of|for|the|de[rs]?|du|für|\d+))+\)?")
-"""Words with capitals, and those that may stand among them."""
+_SMALL = frozenset(["&", "of", "for", "the", "de", "der", "des", "du", "für", "und", "and", "et", "y"])
+"""Words that may stand small in a name."""
 
 _PARTED = re.compile(r"\s[·|›>/»•–—]\s")
 _FOOT = re.compile(
-    r"^\W{0,3}(?:last |published|updated|source|posted|written|author|by |stand|quelle|zuletzt|publi|fuente|出典|更新|copyright"
-    r"|©|\(c\))",
+    r"^\W{0,3}(?:last |published|updated|source|posted|written|author|by |stand|quelle|zuletzt|publi|fuente|出典|更新"
+    r"|copyright|©|\(c\))",
     re.IGNORECASE,
 )
 
@@ -80,12 +79,12 @@ def lines_about(text: str) -> list[Line]:
                 break
             if row.strip(" -\t"):
                 rows.append(row)
-    if len(rows) == 1 and not _LABELLED.match(rows[0]) and not _TELLS.search(rows[0]) and _SENTENCE.search(rows[0]):
+    if len(rows) == 1 and not _LABELLED.match(rows[0]) and not _TELLS.search(rows[0]) and _talks(rows[0]):
         rows = []
     if blank and rows:
         rows += _more(start[len(block) :])
     lines = [Line(row, _belief(row, number)) for number, row in enumerate(rows)]
-    text = start + _plain(text[HEAD:])
+    text = start + _plain(text[max(HEAD, len(text) - HEAD) :])
     return [*(lines or _lead(start)), *_foot(text, len(block) if rows else 0)]
 
 
@@ -117,7 +116,10 @@ def _more(start: str) -> Iterator[str]:
         rows = [row for row in block.split("\n") if row.strip(" -=\t")]
         if not all(_LABELLED.match(row) or _signs(row) for row in rows):
             return
-        yield from (row for row in rows if _LABELLED.match(row) or re.search(r"\d|^\W*(?:by|von|par|por)\s", row, re.I))
+        yield from (row for row in rows if _LABELLED.match(row) or _BYLINE.search(row))
+
+
+_BYLINE = re.compile(r"\d|^\W*(?:by|von|par|por)\s", re.IGNORECASE)
 
 
 def _signs(row: str) -> bool:
@@ -145,18 +147,30 @@ def _lead(start: str) -> list[Line]:
     first = _SENTENCES.split(start, maxsplit=1)[0]
     if len(first) <= _LINE and _TELLS.search(first) and (re.search(r"\d", first) or _BY_WHOM.match(first)):
         return [Line(first, 0.7)]
-    opening = re.match(
-        r"((?:[^\n。!?:]|\d:(?=\d)){3,90}?)(\s[—–|-]{1,2}\s|[:：]\s|(?<!\d)(?<!\b\w\w)[.。]\s|$)", start
-    )
+    opening = re.match(r"((?:[^\n。!?:]|\d:(?=\d)){3,90}?)(\s[—–|-]{1,2}\s|[:：]\s|(?<!\d)(?<!\b\w\w)[.。]\s|$)", start)
     if not opening or len(opening[1]) >= _LEAD:
         return []
     # A press agency's line: where, when and who before a dash.
-    told = _dated(opening[1]) or _NAME.fullmatch(opening[1])
+    told = _dated(opening[1]) or _is_name(opening[1])
     return [Line(opening[1], 0.7 if told and not re.match(r"[.。]|$", opening[2]) else 0.3)]
 
 
+def _talks(row: str) -> bool:
+    """Whether a line is a whole sentence."""
+    return row.rstrip(' "”)').endswith((".", "!", "?")) and len(row.split()) > 8
+
+
+def _is_name(text: str) -> bool:
+    """Whether all words have capitals, but for small ones that may stand among them."""
+    words = [word.strip("(,.)") for word in text.split()]
+    return len(words) > 1 and all(not w.isalpha() or w[0].isupper() or w in _SMALL for w in words)
+
+
+_DATED = re.compile(r"(?<!\d)(?:1[4-9]|20)\d\d(?!\d)|\d\d?[./]\d\d?[./]\d\d|\d年")
+
+
 def _dated(row: str) -> bool:
-    return len(row) <= _LINE and re.search(r"(?<!\d)(?:1[4-9]|20)\d\d(?!\d)|\d\d?[./]\d\d?[./]\d\d|\d年", row) is not None
+    return len(row) <= _LINE and _DATED.search(row) is not None
 
 
 def _foot(text: str, after: int) -> list[Line]:
@@ -164,8 +178,10 @@ def _foot(text: str, after: int) -> list[Line]:
     tail = text[max(after, len(text) - TAIL) :]
     rows = [row.strip() for row in tail.split("\n")[1:] if row.strip()]
     lines = [Line(row, 0.7) for row in rows[-4:] if len(row) <= _LINE and (_LABELLED.match(row) or _FOOT.match(row))]
-    if rows and Line(rows[-1], 0.7) not in lines and (_signs(rows[-1]) or (_TELLS.search(rows[-1]) and _dated(rows[-1]))):
-        lines.append(Line(rows[-1], 0.7))
+    last = rows[-1] if rows else ""
+    told = _signs(last) or (_TELLS.search(last) and _dated(last))
+    if last and told and Line(last, 0.7) not in lines:
+        lines.append(Line(last, 0.7))
     closing = re.search(r"[\[(]([^\[\]()\n]{6,120})[\])]\s*$|[.!?]\s[—–-]{1,2}\s?([^.!?\n]{6,90})$", tail.rstrip())
     signed = (closing[1] or closing[2]) if closing else ""
     if _LABELLED.match(signed) or _FOOT.match(signed) or (_dated(signed) and not signed[0].islower()):
@@ -173,7 +189,7 @@ def _foot(text: str, after: int) -> list[Line]:
     final = _SENTENCES.split(tail.rstrip())[-1]
     if not lines and len(final) <= _LINE and _TELLS.search(final) and re.search(r"\d", final):
         lines.append(Line(final, 0.7))
-    last = re.search(r"(?:^|[.!?]\s)([^.!?\n]{4,80}?\d{4}[^\n]{0,12})\s*$", tail)
-    if last and not lines and _FOOT.match(last[1]):
-        lines.append(Line(last[1], 0.7))
+    ending = re.search(r"(?:^|[.!?]\s)([^.!?\n]{4,80}?\d{4}[^\n]{0,12})\s*$", tail)
+    if ending and not lines and _FOOT.match(ending[1]):
+        lines.append(Line(ending[1], 0.7))
     return lines

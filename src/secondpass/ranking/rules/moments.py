@@ -64,6 +64,7 @@ def moments_in(
     return found, last
 
 
+_BEYOND = re.compile(r"newer|later|younger|more recent|neueres")
 _ANCHORED: tuple[tuple[str, Callable[[Dated, str], Window]], ...] = (
     ("in_then", lambda mark, _: (mark.low, mark.high)),
     ("since_then", lambda mark, cue: (mark.high + 1 if _BEYOND.match(cue) else mark.low, None)),
@@ -71,7 +72,6 @@ _ANCHORED: tuple[tuple[str, Callable[[Dated, str], Window]], ...] = (
 )
 """What is said of a date that was named before: cues, and the window that they make of it."""
 
-_BEYOND = re.compile(r"newer|later|younger|more recent|neueres")
 _TODAY = re.compile(r"today|now|at the moment|these days|heute|jetzt|aujourd|hoy|現在")
 
 
@@ -212,11 +212,13 @@ _OR = r"(?:or|and|oder|und|ou|o|y|et)\s+"
 _LATER = re.compile(
     rf"\+|(?:and|or) (?:up|above|beyond)|forward"
     rf"|{_OR}(?:later|newer|after|onwards?|jünger|neuer|später|danach|plus (?:tard|récent)|posterior\w*|después"
-    r"|más reciente\w*|suivantes|siguientes)|at (?:the )?(?:very )?earliest|au plus tôt|como (?:muy )?pronto|onwards?|on\b(?! (?:the|top|this|that|my|our|a)\b)|以降|以後|より後|より新しい|からの|から"
+    r"|más reciente\w*)|at (?:the )?(?:very )?earliest|au plus tôt|como (?:muy )?pronto"
+    r"|onwards?|on\b(?! (?:the|top|this|that|my|our|a)\b)|以降|以後|より後|より新しい|からの|から"
 )
 _EARLIER = re.compile(
     r"at (?:the )?(?:very )?latest|au plus tard|como (?:muy )?tarde|inclu(?:ded|s|sive)\b(?=\W*$)"
-    rf"|{_OR}(?:earlier|older|before|älter|früher|davor|plus ancien|avant|anterior\w*|antes)|以前|より前|まで|より古い|時点|現在"
+    rf"|{_OR}(?:earlier|older|before|älter|früher|davor|plus ancien|avant|anterior\w*|antes)"
+    r"|以前|より前|まで|より古い|時点|現在"
 )
 _STRICT = re.compile(
     r"after|later than|newer than|following|recent than|nach|später als|neuer als|après|después|posterior|postérieur"
@@ -226,7 +228,8 @@ _STRICT = re.compile(
 
 _INCLUSIVE = re.compile(
     r"until|till|up to|as (?:of|at)|no later|not (?:after|later)|or before|in (?:force|effect|use)|valid|bis|spätest"
-    r"|jusqu|au plus tard|vigueur|valable|applicable|vigente|vigor|válid|kraft|gültig|gelt|galt|hasta|muy tarde|through|[≤=]|by$"
+    r"|jusqu|au plus tard|vigueur|valable|applicable|vigente|vigor|válid|kraft|gültig|gelt|galt|hasta"
+    r"|muy tarde|through|[≤=]|by$"
 )
 
 

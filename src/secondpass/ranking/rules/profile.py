@@ -31,10 +31,15 @@ _FIRST_YEAR = 1400
 _KEY = 30
 _BREAK = re.compile(r"[·|;,()\[\]>›/]|[.。]\s|\s[–—-]\s")
 _LANGUAGE_KEYS = re.compile(
-    r"(?:^|\b|_)(?:lang(?:uage)?s?|locale|langue|sprache|idioma|言語|written in)(?:[\s_](?:code|tag|name|id|iso))*\s*$", re.IGNORECASE
+    r"(?:^|\b|_)(?:lang(?:uage)?s?|locale|langue|sprache|idioma|言語|written in)"
+    r"(?:[\s_](?:code|tag|name|id|iso))*\s*$",
+    re.IGNORECASE,
 )
 _LABEL = re.compile(r"\W{0,4}([^\W\d][\w .\-]{1,28}?)\s*(?:[:：=|\t]|\s{2,})\s*(\S.*)")
-_LOCATED = re.compile(r"\w/([a-z]{2})(?:[-_][A-Za-z]{2})?/|\w[_.-]([a-z]{2})(?:[-_][A-Za-z]{2})?\.(?:md|html?|pdf|txt|rst|docx?)\b")
+_LOCATED = re.compile(
+    r"\w/([a-z]{2})(?:[-_][A-Za-z]{2})?/"
+    r"|\w[_.-]([a-z]{2})(?:[-_][A-Za-z]{2})?\.(?:md|html?|pdf|txt|rst|docx?)\b"
+)
 """Where the address or the file name of a document tells its language."""
 
 _VERSION_KEYS = re.compile(r"version|release|branch|^v$|^ver|tag|fassung|バージョン|applies", re.IGNORECASE)
@@ -129,7 +134,7 @@ def _fields(told: Mapping[str, Any], before: str = "", depth: int = 0) -> Iterat
 
 def _items(name: str, values: Collection[Any], depth: int) -> Iterator[tuple[str, Any]]:
     """The plain items of a list, and what is nested in it; year, month and day in a row are one day."""
-    if 1 < len(values) < 4 and all(isinstance(value, int) for value in values) and _FIRST_YEAR <= next(iter(values)):
+    if 1 < len(values) < 4 and all(isinstance(value, int) for value in values) and next(iter(values)) >= _FIRST_YEAR:
         yield name, "-".join(f"{value:02}" for value in values)
         return
     for item in values:
