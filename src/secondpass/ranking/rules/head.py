@@ -15,7 +15,8 @@ _LINE = 160
 _LEAD = 110
 _PART = 60
 _SIGNED = 90
-"""Characters of a part of a first line that tells of the text, at most."""
+_FEW = 7
+"""Characters of a line, and of a part of it, that tells of the text, at most; `_FEW` words before its full stop."""
 
 _LABELLED = re.compile(r"^\W{0,4}[^\W\d][\w \-/]{0,28}\s?[:：=]\s?\S")
 _MARKUP = (
@@ -156,7 +157,10 @@ def _lead(start: str) -> list[Line]:
 
 
 def _talks(row: str) -> bool:
-    """Whether a line is a whole sentence."""
+    """Whether a line is a whole sentence, and does not begin with a few words and a number, as a header does."""
+    first = _SENTENCES.split(row, maxsplit=1)[0]
+    if len(first.split()) <= _FEW and re.search(r"\d", first):
+        return False
     return row.rstrip(' "”)').endswith((".", "!", "?")) and len(row.split()) > 8
 
 
