@@ -19,13 +19,15 @@ TEXT = "the river rises in the mountains and runs to the sea."
 def test_a_document_stands_between_the_special_tokens() -> None:
     (rows,) = Side((CLS, 9), (SEP,)).documents(ENCODER, [TEXT], Limits())
     assert rows.rows[0].ids.tolist() == [CLS, 9, *IDS, SEP]
-    assert (rows.tokens, rows.truncated, rows.rows[0].attended) == (len(IDS), False, len(IDS) + 3)
+    assert (rows.tokens, rows.parts[0].span, rows.rows[0].attended) == (len(IDS), None, len(IDS) + 3)
 
 
 def test_a_document_is_cut_to_the_side_s_limit_and_that_is_reported() -> None:
     (rows,) = Side((CLS, 9), (SEP,), limit=8, longest=64).documents(ENCODER, [TEXT], Limits())
     assert rows.rows[0].ids.tolist() == [CLS, 9, *IDS[:5], SEP]
-    assert (rows.tokens, rows.truncated) == (len(IDS), True)
+    assert rows.tokens == len(IDS)
+    assert rows.parts[0].span is not None
+    assert rows.parts[0].span[0] == 0 < rows.parts[0].span[1] < len(TEXT)
 
 
 def test_a_caller_s_limit_goes_before_the_side_s_but_not_beyond_what_can_be_read() -> None:
@@ -39,7 +41,7 @@ def test_every_chunk_has_the_prompt_and_together_they_hold_every_token() -> None
     (prompt,) = ENCODER.ids(["a panda"])
     (rows,) = side.documents(ENCODER, [TEXT], Limits(policy="chunk", overlap=2))
     assert len(rows.rows) > 1
-    assert not rows.truncated
+    assert len(rows.parts) == len(rows.rows)
     for row in rows.rows:
         assert row.ids[: len(prompt) + 1].tolist() == [CLS, *prompt]
         assert len(row) <= 12

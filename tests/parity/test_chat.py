@@ -93,7 +93,7 @@ def ours(
     folder: Path, documents: Sequence[str], instruction: str | None = None, query: str = QUERY, **options: Any
 ) -> NDArray[np.float32]:
     with secondpass.load(folder, device="cpu", **options) as reranker:
-        return reranker.score(query, documents, instruction=instruction)
+        return reranker.score(query, documents, instruction=instruction, rules=False)
 
 
 @pytest.fixture(scope="module", params=sorted(TEMPLATES))
