@@ -126,6 +126,8 @@ def told_on(page: str) -> Callable[[Mapping[str, Any]], Iterator[str]]:
     def lines(record: Mapping[str, Any]) -> Iterator[str]:
         script = Path(page).stem.replace("-", "_")
         where = f"{record.get('date')}; {record.get('machine')}, load {record.get('load')}"
+        if "header" in record:
+            where = "; ".join(record["header"])
         yield f"The figures stand [with what they mean]({page}).\n"
         yield record.get("conditions", f"{where}; `python -m benchmarks.{script}`")
 
@@ -141,6 +143,9 @@ SECTIONS = (
     Section("calibration.json", "Calibration", told_on("calibration.md")),
     Section("long_documents.json", "Long documents", told_on("long-documents.md")),
     Section("rendering.json", "Structured documents", told_on("structured.md")),
+    Section("instructions.json", "Instructions", told_on("instructions.md")),
+    Section("cascade.json", "Cascades and budgets", told_on("cascades.md")),
+    Section("serve.json", "The server", told_on("serving.md")),
     Section("glossary.json", "The glossary", told_on("languages.md")),
 )
 
