@@ -124,12 +124,14 @@ def told_on(page: str) -> Callable[[Mapping[str, Any]], Iterator[str]]:
     """Where a record's figures are shown and explained, and how they came to be."""
 
     def lines(record: Mapping[str, Any]) -> Iterator[str]:
-        script = Path(page).stem.replace("-", "_")
-        where = f"{record.get('date')}; {record.get('machine')}, load {record.get('load')}"
-        if "header" in record:
-            where = "; ".join(record["header"])
         yield f"The figures stand [with what they mean]({page}).\n"
-        yield record.get("conditions", f"{where}; `python -m benchmarks.{script}`")
+        if "header" in record:
+            yield "; ".join(record["header"])
+        elif "conditions" in record:
+            yield record["conditions"]
+        else:
+            made = f"{record['date']}; {record['machine']}, load {record['load']}"
+            yield f"{made}; `python -m benchmarks.{Path(page).stem.replace('-', '_')} --data ../shared/data/dev`"
 
     return lines
 
