@@ -129,6 +129,28 @@ def as_moment(now: Now) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+def moment_of(began: float, budget_ms: float | None) -> float | None:
+    """When a budget that began then is over, by the same clock; None where there is none. Raises `InputError`."""
+    if budget_ms is None:
+        return None
+    if not budget_ms > 0:
+        raise InputError(f"budget_ms={budget_ms}: give the milliseconds that a ranking may take, or None.")
+    return began + budget_ms / 1000
+
+
+def check_cutoffs(top_n: int | None, min_score: float | None) -> None:
+    """Before anything is computed: nothing can mend a cutoff afterwards. Raises `InputError`."""
+    if top_n is not None and top_n < 1:
+        raise InputError(f"top_n={top_n}: give 1 or more, or None for all.")
+    if min_score is not None and not 0 <= min_score <= 1:
+        raise InputError(f"min_score={min_score}: scores lie between 0 and 1; give one of them, or None for all.")
+
+
+def called_in(at: Sequence[int]) -> Called:
+    """For documents that stand at the positions `at` of a list of pairs."""
+    return lambda position: f"pairs[{at[position]}]"
+
+
 def by_request(requests: Sequence[Request], size: int = BLOCK) -> Iterator[Block]:
     """One request after the other, its documents in blocks."""
     for number, request in enumerate(requests):

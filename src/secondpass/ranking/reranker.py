@@ -33,7 +33,7 @@ from secondpass.ranking.pace import Pace
 from secondpass.ranking.pairs import Pairs
 from secondpass.ranking.passages import read_of
 from secondpass.ranking.progress import Bar
-from secondpass.ranking.request import Called, Now, Request
+from secondpass.ranking.request import Called, Now, Request, called_in, check_cutoffs, moment_of
 from secondpass.ranking.signals.blend import Blend
 from secondpass.text.encode import Limits
 from secondpass.text.glossary import Glossary, built_in
@@ -134,9 +134,9 @@ class Reranker:
         work proves long (None). Raises `InputError`, `Overloaded` and `Cancelled`.
         """
         began = time.monotonic()
-        _check_cutoffs(top_n, min_score)
+        check_cutoffs(top_n, min_score)
         request = self._request(query, documents, instruction=instruction, fields=fields, now=now, rules=rules)
-        until = _until(began, budget_ms)
+        until = moment_of(began, budget_ms)
         settling = None if self._signals or request.understood else top_n  # what moves logits may move the top
         request = replace(request, top_n=settling, until=until, priority=priority, gone=gone)
         (scored,) = self._score([request], progress)
@@ -159,7 +159,7 @@ class Reranker:
 
         `now` is one day for all, or a list with one a query. Raises `InputError`.
         """
-        _check_cutoffs(top_n, min_score)
+        check_cutoffs(top_n, min_score)
         for name, given in (("queries", queries), ("instructions", instructions)):
             if isinstance(given, str):
                 raise InputError(f"{name}={given!r:.80} is a single string: give a list of them, or use rank.")
@@ -235,7 +235,7 @@ class Reranker:
             asked.setdefault(as_query(pair[0]), []).append(position)
         documents = as_documents([pair[1] for pair in every])
         requests = [
-            self._request(query, [documents[i] for i in at], instruction=prompt, rules=False, called=_called_in(at))
+            self._request(query, [documents[i] for i in at], instruction=prompt, rules=False, called=called_in(at))
             for query, at in asked.items()
         ]
         logits = np.empty(len(every), np.float32)
@@ -437,24 +437,3 @@ def _longest(declared: Declared, limits: Limits) -> int | None:
     """Characters that a model reads of a document at most, by five a token; None where it reads all."""
     tokens = limits.max_tokens or declared.max_tokens
     return None if tokens is None or limits.policy == "chunk" else 5 * tokens
-
-
-def _until(began: float, budget_ms: float | None) -> float | None:
-    if budget_ms is None:
-        return None
-    if not budget_ms > 0:
-        raise InputError(f"budget_ms={budget_ms}: give the milliseconds that a ranking may take, or None.")
-    return began + budget_ms / 1000
-
-
-def _check_cutoffs(top_n: int | None, min_score: float | None) -> None:
-    """Before anything is computed: nothing can mend a cutoff afterwards."""
-    if top_n is not None and top_n < 1:
-        raise InputError(f"top_n={top_n}: give 1 or more, or None for all.")
-    if min_score is not None and not 0 <= min_score <= 1:
-        raise InputError(f"min_score={min_score}: scores lie between 0 and 1; give one of them, or None for all.")
-
-
-def _called_in(at: Sequence[int]) -> Called:
-    """For documents that stand at the positions `at` of a list of pairs."""
-    return lambda position: f"pairs[{at[position]}]"
