@@ -206,12 +206,13 @@ def weigh(ids: Sequence[int], types: Sequence[int], *, vocabulary: int, seed: in
 
 def word_piece() -> Tokenizer:
     """BERT: lower-cased word pieces, `[CLS] q [SEP] d [SEP]` with types 0 and 1."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(SENTENCES, trainers.WordPieceTrainer(vocab_size=200, special_tokens=specials))
+    normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    pieces = [*specials, *_pieces(normalizer, splitter, inner="##")]
+    tokenizer = Tokenizer(models.WordPiece({piece: n for n, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens(specials)
     _template(tokenizer, "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", "[CLS]", "[SEP]")
     return tokenizer
 
@@ -248,13 +249,27 @@ def byte_pairs() -> Tokenizer:
 
 
 def _unigram(specials: list[str], unknown: str) -> Tokenizer:
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    normalizer, splitter = normalizers.NFKC(), pre_tokenizers.Metaspace()
+    pieces = _pieces(normalizer, splitter)
+    scored = [*((special, 0.0) for special in specials), *((piece, -2.0) for piece in pieces)]
+    tokenizer = Tokenizer(models.Unigram(scored, specials.index(unknown), False))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
     tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(vocab_size=150, special_tokens=specials, unk_token=unknown, show_progress=False)
-    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.add_special_tokens(specials)
     return tokenizer
+
+
+def _pieces(normalizer: normalizers.Normalizer, splitter: pre_tokenizers.PreTokenizer, inner: str = "") -> list[str]:
+    """Every word and every character of `SENTENCES`, sorted; `inner` marks the characters within a word.
+
+    Written out here: the trainers of `tokenizers` break ties by a hash that differs between processes, and with
+    another vocabulary the same weights are another model.
+    """
+    pieces = set()
+    for sentence in SENTENCES:
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(sentence)):
+            pieces |= {word, word[0], *(inner + character for character in word[1:])}
+    return sorted(pieces)
 
 
 def _template(tokenizer: Tokenizer, pair: str, first: str, last: str) -> None:
