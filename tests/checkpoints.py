@@ -260,7 +260,7 @@ def _unigram(specials: list[str], unknown: str) -> Tokenizer:
 
 
 def _pieces(normalizer: normalizers.Normalizer, splitter: pre_tokenizers.PreTokenizer, inner: str = "") -> list[str]:
-    """Every word and every character of `SENTENCES`, sorted; `inner` marks the characters within a word.
+    """Every word, character and two characters of `SENTENCES`, sorted; `inner` marks those within a word.
 
     Written out here: the trainers of `tokenizers` break ties by a hash that differs between processes, and with
     another vocabulary the same weights are another model.
@@ -268,7 +268,8 @@ def _pieces(normalizer: normalizers.Normalizer, splitter: pre_tokenizers.PreToke
     pieces = set()
     for sentence in SENTENCES:
         for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(sentence)):
-            pieces |= {word, word[0], *(inner + character for character in word[1:])}
+            pieces |= {word, word[0], word[:2]}
+            pieces |= {inner + word[at : at + length] for at in range(1, len(word)) for length in (1, 2)}
     return sorted(pieces)
 
 
