@@ -178,8 +178,8 @@ def killed(server: Server, file: Path) -> dict[str, float]:
 def ended(server: Server, file: Path) -> dict[str, Any]:
     """SIGTERM under load: what the server answered by its log, and what the clients got.
 
-    "not_accepted": connections that were reset, and of whose requests the server's log has nothing. Most likely they
-    were still in the system's queue when it stopped listening; one accepted and closed unread would look the same.
+    "not_accepted": connections that were reset, and of whose requests the server's log has nothing: those whose
+    handshake ended in the instant between the server's last look at the system's queue and the end of listening.
     """
     process = _clients(server, file, "stop")
     time.sleep(4)

@@ -100,7 +100,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server that asks for keys and takes names strictly; one of its keys may ask twice a minute."""
     folder = tmp_path_factory.mktemp("guarded")
     (folder / "keys.toml").write_text(
-        f'[full]\nkey = "{KEY}"\n[poor]\nkey = "poor-{KEY}"\nrequests_per_minute = 2\n', encoding="utf-8"
+        f'[full]\nkey = "{KEY}"\n[poor]\nkey = "poor-{KEY}"\nrequests_per_minute = 2\n'
+        f'[busy]\nkey = "busy-{KEY}"\nrequests_per_minute = 2\n',
+        encoding="utf-8",
     )
     (folder / "secondpass.toml").write_text(
         '[serve]\nkeys_file = "keys.toml"\ndrain_delay_ms = 50\nmax_documents = 20\n[models]\nplain = "bm25"\n',

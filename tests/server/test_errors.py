@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from secondpass.server.app import create_app
+from secondpass.server.dialects.bedrock import BEDROCK
 from secondpass.server.dialects.dialect import Dialect
 from secondpass.server.dialects.llamacpp import LLAMACPP_TEXTS
 from secondpass.server.dialects.registry import DIALECTS
@@ -48,6 +49,15 @@ def test_without_a_key_every_dialect_says_401(guarded: Running, dialect: Dialect
     response = guarded.client.post(path_of(dialect), json=dialect.example)
     assert response.status_code == 401
     assert "key is missing" in message(response.json())
+
+
+def test_a_signature_tells_the_dialect_before_the_body_is_read(guarded: Running) -> None:
+    signed = {"Authorization": "AWS4-HMAC-SHA256 Credential=none/20260101/us-east-1/bedrock/aws4_request"}
+    refused = guarded.client.post("/rerank", json=BEDROCK.example, headers=signed)
+    assert (refused.status_code, refused.json()["__type"]) == (401, "AccessDeniedException")
+    busy = {**signed, "x-api-key": f"busy-{KEY}"}
+    waits = [guarded.client.post("/rerank", json=BEDROCK.example, headers=busy) for _ in range(3)][-1]
+    assert (waits.status_code, waits.json()["__type"]) == (429, "ThrottlingException")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -27,13 +29,34 @@ class Draining(uvicorn.Server):
         super().__init__(config)
         self._app = app
         self._delay = delay
+        self._taken: list[asyncio.Task[Any]] = []
         app.state.stop = self.stop
 
     def stop(self) -> None:
         """End once everything is answered: take no more connections, and read what came over the last ones first."""
         for listening in self.servers:
+            for waited_at in listening.sockets:
+                self._take_waiting(waited_at.fileno())
             listening.close()
         self._loop.call_later(_LAST_READ, setattr, self, "should_exit", True)
+
+    def _take_waiting(self, listening: int) -> None:
+        """Accept the connections that wait at a socket, by its descriptor: closing it would reset them."""
+        with socket.socket(fileno=os.dup(listening)) as door:
+            while True:
+                try:
+                    connection, _ = door.accept()
+                except OSError:  # nobody waits any more
+                    return
+                connection.setblocking(False)
+                made = self._loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
+                self._taken.append(self._loop.create_task(made))
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What uvicorn speaks over a connection."""
+        speaks: type[Any] = self.config.http_protocol_class
+        made: asyncio.Protocol = speaks(self.config, self.server_state, self.lifespan.state)
+        return made
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """As uvicorn does."""

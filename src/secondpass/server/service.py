@@ -24,7 +24,7 @@ from secondpass.server.admission import Admission
 from secondpass.server.asked import Answered, Asked
 from secondpass.server.body import Body, dump, parse
 from secondpass.server.dialects.dialect import Dialect, Sent
-from secondpass.server.dialects.registry import chosen
+from secondpass.server.dialects.registry import chosen, presumed
 from secondpass.server.extension import answered, extended
 from secondpass.server.keys import Key, Keys
 from secondpass.server.log import LOGGER, where
@@ -59,7 +59,7 @@ class Gone:
 
 @dataclass(slots=True)
 class Work:
-    """One request under way. `dialect` is the last candidate until the body tells which it is."""
+    """One request under way. `dialect` is what the headers make likely until the body tells which it is."""
 
     candidates: tuple[Dialect, ...]
     dialect: Dialect
@@ -117,7 +117,7 @@ class Service:
     def _begun(self, request: Request, route: str, candidates: tuple[Dialect, ...]) -> Work:
         headers = dict(request.headers)  # names in lower case, one of each
         given = headers.get("x-request-id", "")
-        own = candidates[-1]
+        own = presumed(candidates, headers)
         return Work(
             candidates=candidates,
             dialect=own,

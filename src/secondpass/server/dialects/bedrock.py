@@ -73,6 +73,7 @@ BEDROCK = Dialect(
     write=_write,
     error=_error,
     refused=400,
+    signature="AWS4-HMAC-SHA256",
     example={
         "queries": [{"type": "TEXT", "textQuery": {"text": QUERY}}],
         "sources": [

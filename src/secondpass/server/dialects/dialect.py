@@ -30,7 +30,9 @@ class Dialect:
 
     `paths` are those below its own `prefix`; `root`, those at which it is reached without the prefix too (None for all
     of them), where `claims` says that a body is its own. `error` writes a failure, `refused` is the status of input
-    that cannot be used. `example`: a request's body for the documentation. `source`: where the format was taken from.
+    that cannot be used. `signature` begins the Authorization header of its clients and nobody else's, so that a refusal
+    before the body is read has its form too. `example`: a request's body for the documentation. `source`: where the
+    format was taken from.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Dialect:
     claims: Callable[[Mapping[str, Any], Sent], bool] = _always
     error: Callable[[Problem], Any] = as_everyone_reads
     refused: int = 422
+    signature: str | None = None
 
     @property
     def at_root(self) -> tuple[str, ...]:

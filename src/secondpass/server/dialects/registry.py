@@ -84,3 +84,9 @@ def prefixes() -> tuple[str, ...]:
 def chosen(candidates: tuple[Dialect, ...], body: Mapping[str, Any], sent: Sent) -> Dialect:
     """The first of the `candidates` that claims the body, or the last."""
     return next((one for one in candidates if one.claims(body, sent)), candidates[-1])
+
+
+def presumed(candidates: tuple[Dialect, ...], headers: Mapping[str, str]) -> Dialect:
+    """Whose form a refusal has before the body is read: the one whose signature the headers have, or the last."""
+    given = headers.get("authorization", "")
+    return next((one for one in candidates if one.signature and given.startswith(one.signature)), candidates[-1])
