@@ -4,9 +4,10 @@
     python -m benchmarks.serve --data ../shared/data/dev           the tables
     python -m benchmarks.serve --documents 5 --concurrency 1,8 --seconds 1 --rounds 1          a short look
 
-Our server, our library in a process of its own with as many threads as there are clients, and infinity-emb (the faster
-of its engines here, found first) take turns, each under clients in a process of their own. Then fairness: requests of
-few documents, alone and beside two clients that send 1,000 documents at a time. Score caches are off.
+Our server, our library in a process of its own with as many threads as there are clients, and infinity-emb with its
+default engine (torch, fp32) and with its ONNX engine (int8) take turns, each under clients in a process of their own.
+Then fairness: requests of few documents, alone and beside two clients that send 1,000 documents at a time. Score
+caches are off.
 """
 
 from __future__ import annotations
@@ -136,10 +137,9 @@ def main() -> None:
     with ExitStack() as stack:
         ours = stack.enter_context(served(_ours(inputs.model)))
         asked = {OURS: Load(inputs.folder, url=ours), LIBRARY: Load(inputs.folder, model=inputs.model)}
-        probe, peer = _faster_peer(inputs.folder, options, stack)
-        asked |= peer
+        asked |= _peers(inputs.folder, options, stack)
         settings = [(d, c) for d in _numbers(options.documents) for c in _numbers(options.concurrency)]
-        record: dict[str, Any] = {"header": header, "probe": probe, "settings": []}
+        record: dict[str, Any] = {"header": header, "settings": []}
         print("| documents | clients | server | requests/s | × ours | p50 ms | p99 ms |")
         print("|---:|---:|---|---:|---:|---:|---:|")
         for documents, concurrency in settings:
@@ -244,12 +244,9 @@ def _theirs(peer: Peer, python: Path, folder: Path) -> tuple[Sequence[str], Path
     return [*command, "--host", "127.0.0.1", "--port", "PORT"], place, {**environment(ours=False), **own}
 
 
-def _faster_peer(
-    folder: Path, options: argparse.Namespace, stack: ExitStack
-) -> tuple[dict[str, float], dict[str, Load]]:
-    """Requests of 20 documents a second from 8 clients, by engine, and the clients of the fastest; others are ended."""
-    rates: dict[str, float] = {}
-    kept: dict[str, tuple[Load, ExitStack]] = {}
+def _peers(folder: Path, options: argparse.Namespace, stack: ExitStack) -> dict[str, Load]:
+    """Clients of infinity with each of its engines that is here."""
+    asked = {}
     for peer in PEERS:
         python = python_of(peer.environment, options)
         if python is None or (peer.graph and not (folder / peer.graph).is_file()):
@@ -258,22 +255,8 @@ def _faster_peer(
             )
             print("  and `python -m benchmarks.engine --only onnx`\n")
             continue
-        own = ExitStack()
-        load = Load(folder, url=own.enter_context(served(_theirs(peer, python, folder))))
-        load.turn(20, 1, 0.01)
-        cell = Cell()
-        cell.add(load.turn(20, 8, options.seconds))
-        rates[peer.name], kept[peer.name] = round(cell.rate, 3), (load, own)
-    best = max(rates, key=lambda name: rates[name], default=None)
-    for name, (load, own) in kept.items():
-        if name != best:
-            load.close()
-            own.close()
-    if best is None:
-        return rates, {}
-    stack.push(kept[best][1])
-    print(f"infinity's engines, 20 documents, 8 clients, requests/s: {rates}; {best} is measured.\n", flush=True)
-    return rates, {best: kept[best][0]}
+        asked[peer.name] = Load(folder, url=stack.enter_context(served(_theirs(peer, python, folder))))
+    return asked
 
 
 def described(options: argparse.Namespace, load: Sequence[float]) -> list[str]:
