@@ -133,6 +133,36 @@ def test_two_large_jobs_are_served_alike() -> None:
     assert abs(tokens(rows, first) - tokens(rows, second)) <= 2 * BUDGET
 
 
+def test_small_jobs_do_not_wait_longer_the_longer_large_ones_are_served() -> None:
+    desk = Desk()
+    for _ in range(2):
+        desk.put([128] * 2000)
+    waited = []
+    for _ in range(60):
+        desk.batch()
+        small = desk.put([128] * 5)
+        before = 0
+        while not small.settled(0):
+            batch = desk.take()
+            before += tokens([row for row in batch if row.job is not small])
+            desk.serve(batch)
+        waited.append(before)
+    assert max(waited[-20:]) <= max(waited[:20])
+    assert max(waited) <= 2 * BUDGET
+    assert np.mean(waited) <= BUDGET / 2
+
+
+def test_small_jobs_without_end_do_not_starve_a_large_one() -> None:
+    desk = Desk()
+    large = desk.put([128] * 200)
+    smalls = [desk.put([128] * 5) for _ in range(4)]
+    served = 0
+    for _ in range(100):
+        served += tokens([row for row in desk.batch() if row.job is large])
+        smalls = [desk.put([128] * 5) if small.settled(0) else small for small in smalls]
+    assert served >= 100 * BUDGET / 8  # a fifth would be its share
+
+
 def test_a_higher_priority_goes_first() -> None:
     desk = Desk()
     low = desk.put([128] * 50)
@@ -154,7 +184,7 @@ def test_different_models_are_never_in_one_batch() -> None:
 def test_a_deadline_that_has_passed_starts_nothing_more() -> None:
     desk = Desk()
     job = desk.put([512] * 10, until=5.0)
-    other = desk.put([512] * 2)
+    other = desk.put([512] * 6)
     desk.batch()
     desk.now = 5.0
     assert {row.job for batch in desk.rest() for row in batch} <= {other}

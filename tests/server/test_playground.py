@@ -156,6 +156,19 @@ def test_what_was_read_of_a_long_document_is_marked(page: Page) -> None:
 
 
 @in_browser
+def test_a_document_read_in_chunks_says_so_and_shows_the_best_passage(page: Page) -> None:
+    page.get_by_label("Model", exact=True).select_option("chunked")
+    refund = "Refunds reach your account within five working days after we have the parcel."
+    opening = "The shop has a counter, shelves and a lamp by the door. " * 100
+    ask(page, "when do I get my money back?", f"{opening}{refund} {opening}\nthe lamp by the door")
+    assert order(page) == [0, 1]
+    first = hits(page).first
+    expect(first.locator(".mark").filter(has_text="chunks")).to_have_text(re.compile(r"read in ([2-9]|\d\d) chunks"))
+    expect(first.locator("mark")).to_contain_text(refund)
+    expect(first.get_by_text("end not read")).to_have_count(0)
+
+
+@in_browser
 def test_two_models_stand_side_by_side_and_tell_of_each_other(page: Page) -> None:
     page.get_by_label("Side by side with").select_option("fast")
     page.get_by_label("Example").select_option(label="Question answering")
@@ -251,6 +264,24 @@ def test_a_file_is_read_and_a_whole_request_fills_in_every_field(page: Page, tmp
     expect(page.get_by_label("Documents", exact=True)).to_have_value("one\ntwo money")
     expect(page.locator("#now")).to_have_value("2026-11-20")
     expect(page.locator("#documents-read")).to_have_text("2 documents, one a line")
+
+
+@in_browser
+def test_a_file_is_read_where_it_is_dropped(page: Page) -> None:
+    rows = [{"text": "open nine to five"}, {"text": "refunds take five days"}]
+    lines = "\n".join(json.dumps(row) for row in rows)
+    dropped = page.evaluate_handle(
+        "lines => { const held = new DataTransfer(); held.items.add(new File([lines], 'rows.jsonl')); return held; }",
+        lines,
+    )
+    page.dispatch_event("#drop", "dragover", {"dataTransfer": dropped})
+    expect(page.locator("#drop")).to_have_class(re.compile(r"\bover\b"))
+    page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
+    expect(page.locator("#drop")).not_to_have_class(re.compile(r"\bover\b"))
+    expect(page.locator("#documents-read")).to_contain_text("2 documents")
+    page.get_by_label("Query").fill("money back")
+    page.keyboard.press("Control+Enter")
+    assert order(page) == [1, 0]
 
 
 @in_browser

@@ -1,9 +1,9 @@
 """Who is computed next: the pieces of all calls, from which the streams pull batches.
 
 A job alone is packed a window at a time. Jobs that meet are packed in rounds of a batch a stream, each given its turn
-of about one batch, in the order of the tokens that each was served (fair queueing; Demers, Keshav and Shenker, 1989),
-higher priority first. So they share batches, and a thousand documents do not hold up five: what no stream took yet of a
-job that was alone is packed anew when another comes. Knows lengths and moments, neither texts nor how batches are
+of about one batch, in the order of the tokens that each will have been served after it (self-clocked fair queueing;
+Golestani, 1994), higher priority first. So they share batches, and a thousand documents do not hold up five: what no
+stream took yet is packed anew when another job comes. Knows lengths and moments, neither texts nor how batches are
 computed.
 """
 
@@ -246,11 +246,13 @@ class Queue:
             rows = list(waiting[0].waiting)
             waiting[0].waiting.clear()
         else:
-            lead = min(waiting, key=lambda job: (-job.priority, job.tag))
+            lead = min(waiting, key=lambda job: self._turn(job, job.tag))
             rows = self._round([job for job in waiting if job.logits == lead.logits])
-        lengths, groups = [row.piece.length for row in rows], [row.piece.group for row in rows]
-        packed = batches(lengths, groups, budget=self._budget, streams=self._streams)
-        self._packed.extend([rows[i] for i in batch] for batch in packed)
+        whole = [row for row in rows if not row.job.waiting]  # first, so that these jobs need not wait for the others
+        for part in (whole, [row for row in rows if row.job.waiting]):
+            lengths, groups = [row.piece.length for row in part], [row.piece.group for row in part]
+            packed = batches(lengths, groups, budget=self._budget, streams=self._streams)
+            self._packed.extend([part[i] for i in batch] for batch in packed)
         return True
 
     def _round(self, jobs: Sequence[Job]) -> list[Row]:
@@ -260,7 +262,7 @@ class Queue:
         seen: set[Job] = set()
         taken, broad = 0, self._budget * self._streams
         while tags:
-            job = min(tags, key=lambda job: (-job.priority, tags[job]))
+            job = min(tags, key=lambda job: self._turn(job, tags[job]))
             if taken >= broad and (job in seen or taken >= DEEPEST * broad):
                 break
             before, turn = len(rows), self._budget if taken >= broad else min(self._budget, broad - taken)
@@ -278,11 +280,14 @@ class Queue:
                 del tags[job]
         return rows
 
+    def _turn(self, job: Job, tag: float) -> tuple[int, float]:
+        """Who is next, the least first: of one priority, who will have been served least after another turn."""
+        return -job.priority, tag + min(job.tokens, self._budget)
+
     def _make_way(self, coming: Job) -> None:
-        """Unpack what is one other job's alone, or of lower priority. A round of several is short, and stays."""
+        """Unpack what others of no higher priority wait for in batches, so that the next round has the new one's rows."""
         packed = {row.job for batch in self._packed for row in batch if not row.job.over}
-        lone = len(packed) == 1 and coming not in packed
-        if not lone and all(job.priority >= coming.priority for job in packed):
+        if not any(job is not coming and job.priority <= coming.priority for job in packed):
             return
         for batch in reversed(self._packed):
             for row in reversed(batch):
@@ -291,8 +296,8 @@ class Queue:
         self._packed.clear()
 
     def _start(self, batch: Sequence[Row]) -> None:
-        now, jobs = self._now(), len(self._jobs)
-        for job in {row.job: None for row in batch}:
+        now, jobs = self._now(), {row.job: None for row in batch}
+        for job in jobs:
             job.mark(now)
             job.computing += 1
             job.batches += 1
@@ -304,9 +309,9 @@ class Queue:
             job.padded_tokens += padded
             job.real_tokens += row.piece.length
             self.tokens -= row.cost
-            self._served += row.cost / jobs
             if not job.unstarted:
                 del self._jobs[job]
+        self._served = max(self._served, min(job.tag for job in jobs))
 
     def _stop(self, batch: Sequence[Row]) -> None:
         now = self._now()
