@@ -148,6 +148,7 @@ SECTIONS = (
     Section("instructions.json", "Instructions", told_on("instructions.md")),
     Section("cascade.json", "Cascades and budgets", told_on("cascades.md")),
     Section("serve.json", "The server", told_on("serving.md")),
+    Section("soak.json", "The server, saturated", told_on("serving.md")),
     Section("glossary.json", "The glossary", told_on("languages.md")),
 )
 

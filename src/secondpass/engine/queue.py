@@ -1,10 +1,10 @@
 """Who is computed next: the pieces of all calls, from which the streams pull batches.
 
 A job alone is packed a window at a time. Jobs that meet are packed in rounds of a batch a stream, each given its turn
-of about one batch, in the order of the tokens that each will have been served after it (self-clocked fair queueing;
-Golestani, 1994), higher priority first. So they share batches, and a thousand documents do not hold up five: what no
-stream took yet is packed anew when another job comes. Knows lengths and moments, neither texts nor how batches are
-computed.
+of about one batch, in the order of the tokens that each was served, higher priority first; who comes begins where the
+one served last has got to (self-clocked fair queueing; Golestani, 1994). So they share batches, and a thousand
+documents do not hold up five: what no stream took yet of a job that was alone is packed anew when another comes. Knows
+lengths and moments, neither texts nor how batches are computed.
 """
 
 from __future__ import annotations
@@ -280,14 +280,15 @@ class Queue:
                 del tags[job]
         return rows
 
-    def _turn(self, job: Job, tag: float) -> tuple[int, float]:
-        """Who is next, the least first: of one priority, who will have been served least after another turn."""
-        return -job.priority, tag + min(job.tokens, self._budget)
+    def _turn(self, job: Job, tag: float) -> tuple[int, float, int]:
+        """Who is next, the least first: of one priority who was served least, and of these who asks least."""
+        return -job.priority, tag, job.tokens
 
     def _make_way(self, coming: Job) -> None:
-        """Unpack what others of no higher priority wait for in batches, so that the next round has the new one's rows."""
+        """Unpack what is one other job's alone, or of lower priority. A round of several is short, and stays."""
         packed = {row.job for batch in self._packed for row in batch if not row.job.over}
-        if not any(job is not coming and job.priority <= coming.priority for job in packed):
+        lone = len(packed) == 1 and coming not in packed
+        if not lone and all(job.priority >= coming.priority for job in packed):
             return
         for batch in reversed(self._packed):
             for row in reversed(batch):
@@ -311,7 +312,7 @@ class Queue:
             self.tokens -= row.cost
             if not job.unstarted:
                 del self._jobs[job]
-        self._served = max(self._served, min(job.tag for job in jobs))
+        self._served = max(self._served, *(job.tag for job in jobs))
 
     def _stop(self, batch: Sequence[Row]) -> None:
         now = self._now()
