@@ -15,9 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secondpass.engine.cache import Known
+from secondpass.errors import ModelError
 from secondpass.text.chunk import Chunk, Span
 from secondpass.text.encode import Limits, aggregate
 from secondpass.types import Spent, Stage
+
+_DAMAGED = "Its weights are damaged, or its graph is: fetch them again, or choose another model."
+_REMEDIES = {
+    "fp16": "fp16 overflows above 65,504: pass precision='bf16' or 'fp32'.",
+    "bf16": f"Pass precision='fp32'. Where that changes nothing: {_DAMAGED}",
+}
+"""What helps against a logit that is no number, by the precision that it was computed in."""
 
 UNREAD = Known(math.nan, 0, True, 0)
 """The outcome of a document that was not reached."""
@@ -92,6 +100,12 @@ def not_finite(logits: NDArray[np.floating[Any]]) -> int | None:
     """Where the first logit is that is NaN or infinite."""
     wrong = np.flatnonzero(~np.isfinite(logits))
     return int(wrong[0]) if len(wrong) else None
+
+
+def broken(place: str, model: str, precision: str) -> ModelError:
+    """The error for a document, by what the caller knows it by, whose logit is no finite number."""
+    remedy = _REMEDIES.get(precision, _DAMAGED)
+    return ModelError(f"{place}: {model} gives it a logit that is NaN or infinite. {remedy}")
 
 
 def fold(

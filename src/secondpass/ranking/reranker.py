@@ -22,33 +22,26 @@ from secondpass.engine.cache import ScoreCache
 from secondpass.engine.engine import Engine
 from secondpass.errors import InputError, ModelError
 from secondpass.models.scorer import Declared, ListScorer, PairScorer, TokenCounter, activate, bounded
+from secondpass.ranking.bulk import Paired, each
 from secondpass.ranking.calibration import Calibration
 from secondpass.ranking.calibration.calibration import list_scorer
 from secondpass.ranking.candidates import Signal
 from secondpass.ranking.composite import Composite
 from secondpass.ranking.glossed import Reader
 from secondpass.ranking.moves import Moved, moved
-from secondpass.ranking.outcome import Scored, not_finite
+from secondpass.ranking.outcome import Scored, broken, not_finite
 from secondpass.ranking.pace import Pace
 from secondpass.ranking.pairs import Pairs
 from secondpass.ranking.passages import read_of
 from secondpass.ranking.progress import Bar
-from secondpass.ranking.request import Called, Now, Request, called_in, check_cutoffs, moment_of
+from secondpass.ranking.request import Now, Request, called_in, check_cutoffs, moment_of
 from secondpass.ranking.signals.blend import Blend
 from secondpass.text.encode import Limits
 from secondpass.text.glossary import Glossary, built_in
-from secondpass.text.render import as_documents, as_query, render
+from secondpass.text.render import render
 from secondpass.types import AnyDocument, Hit, Ranking
 
 Scores = NDArray[np.float32]
-
-_DAMAGED = "Its weights are damaged, or its graph is: fetch them again, or choose another model."
-_REMEDIES = {
-    "fp16": "fp16 overflows above 65,504: pass precision='bf16' or 'fp32'.",
-    "bf16": f"Pass precision='fp32'. Where that changes nothing: {_DAMAGED}",
-}
-"""What helps against a logit that is no number, by the precision that it was computed in."""
-
 
 BYTES_A_TOKEN = 4
 """About what a token has in most texts, where no tokenizer is there to count."""
@@ -135,7 +128,7 @@ class Reranker:
         """
         began = time.monotonic()
         check_cutoffs(top_n, min_score)
-        request = self._request(query, documents, instruction=instruction, fields=fields, now=now, rules=rules)
+        request = self._request(query, documents, instruction, fields=fields, now=now, rules=rules)
         until = moment_of(began, budget_ms)
         settling = None if self._signals or request.understood else top_n  # what moves logits may move the top
         request = replace(request, top_n=settling, until=until, priority=priority, gone=gone)
@@ -160,23 +153,9 @@ class Reranker:
         `now` is one day for all, or a list with one a query. Raises `InputError`.
         """
         check_cutoffs(top_n, min_score)
-        for name, given in (("queries", queries), ("instructions", instructions)):
-            if isinstance(given, str):
-                raise InputError(f"{name}={given!r:.80} is a single string: give a list of them, or use rank.")
-        told = [None] * len(queries) if instructions is None else list(instructions)
-        if not len(queries) == len(candidate_lists) == len(told):
-            raise InputError(
-                f"{len(queries)} queries, {len(candidate_lists)} candidate lists and {len(told)} instructions: "
-                "give one list (and one instruction, or None) a query."
-            )
-        days = list(now) if isinstance(now, Sequence) and not isinstance(now, str) else [now] * len(queries)
-        if len(days) != len(queries):
-            raise InputError(f"{len(days)} days in now for {len(queries)} queries: give one each, or one for all.")
         requests = [
-            self._numbered(number, query, documents, instruction=one, fields=fields, now=day, rules=rules)
-            for number, (query, documents, one, day) in enumerate(
-                zip(queries, candidate_lists, told, days, strict=True)
-            )
+            self._numbered(number, one.query, one.documents, one.instruction, fields=fields, now=one.now, rules=rules)
+            for number, one in enumerate(each(queries, candidate_lists, instructions, now))
         ]
         scored = self._score(requests, progress)
         return [self._ranking(r, s, top_n, min_score) for r, s in zip(requests, scored, strict=True)]
@@ -197,7 +176,7 @@ class Reranker:
         progress: bool | None = None,
     ) -> Scores:
         """Scores in [0, 1], float32, shape (n,), in the order of `documents`; arguments as in `rank`."""
-        request = self._request(query, documents, instruction=instruction, fields=fields, now=now, rules=rules)
+        request = self._request(query, documents, instruction, fields=fields, now=now, rules=rules)
         (scored,) = self._score([request], progress)
         return bounded(self._moved(request, scored).scored, self.declared.activation, self.declared.scale)
 
@@ -226,23 +205,16 @@ class Reranker:
         shape (n,)). `prompt` is the instruction. `batch_size` is taken for compatibility and changes nothing: batches
         are packed by tokens. Raises `InputError`.
         """
-        single = len(pairs) == 2 and isinstance(pairs[0], str) and isinstance(pairs[1], str)
-        every: list[Any] = [pairs] if single else list(pairs)
-        asked: dict[str, list[int]] = {}
-        for position, pair in enumerate(every):
-            if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-                raise InputError(f"pairs[{position}] is {pair!r:.80}: give (query, document).")
-            asked.setdefault(as_query(pair[0]), []).append(position)
-        documents = as_documents([pair[1] for pair in every])
+        given = Paired.of(pairs)
         requests = [
-            self._request(query, [documents[i] for i in at], instruction=prompt, rules=False, called=called_in(at))
-            for query, at in asked.items()
+            self._request(query, [given.documents[i] for i in at], prompt, rules=False, called=called_in(at))
+            for query, at in given.positions.items()
         ]
-        logits = np.empty(len(every), np.float32)
-        for at, scored in zip(asked.values(), self._score(requests, show_progress_bar), strict=True):
+        logits = np.empty(len(given.documents), np.float32)
+        for at, scored in zip(given.positions.values(), self._score(requests, show_progress_bar), strict=True):
             logits[at] = scored.logits
         scores = activate(logits, self.declared.activation) if activation_fn is None else activation_fn(logits)
-        return scores[0] if single else scores
+        return scores[0] if given.single else scores
 
     def with_signals(self, *signals: Signal | Blend) -> Reranker:
         """The same model with `signals` on top, instead of those that it has; none takes them away.
@@ -313,29 +285,16 @@ class Reranker:
         self,
         query: str,
         documents: Iterable[AnyDocument],
-        *,
         instruction: str | None,
-        fields: Sequence[str] = (),
-        now: Now = None,
-        rules: bool = True,
-        called: Called = "documents[{}]".format,
+        **asked: Any,
     ) -> Request:
-        return Request.of(
-            query,
-            documents,
-            instruction=instruction,
-            fields=fields,
-            renderer=self.declared.renderer,
-            now=now,
-            rules=rules,
-            called=called,
-        )
+        return Request.of(query, documents, instruction=instruction, renderer=self.declared.renderer, **asked)
 
-    def _numbered(self, number: int, query: str, documents: Iterable[AnyDocument], **asked: Any) -> Request:
+    def _numbered(self, number: int, *given: Any, **asked: Any) -> Request:
         """One request of many, whose messages say which."""
         called = f"queries[{number}]: documents[{{}}]".format
         try:
-            return self._request(query, documents, called=called, **asked)
+            return self._request(*given, called=called, **asked)
         except InputError as error:
             raise InputError(f"queries[{number}]: {error}") from error
 
@@ -395,8 +354,8 @@ class Reranker:
         return Scored(logits, listed.tokens, listed.truncated, chunks, listed.degraded, listed.parts)
 
     def _no_number(self, request: Request, position: int) -> ModelError:
-        remedy = _REMEDIES.get(self.capabilities.precision, _DAMAGED) if self.capabilities else _DAMAGED
-        return ModelError(f"{request.called(position)}: {self.name} gives it a logit that is NaN or infinite. {remedy}")
+        precision = self.capabilities.precision if self.capabilities else ""
+        return broken(request.called(position), self.name, precision)
 
     def _ranking(self, request: Request, scored: Scored, top_n: int | None, min_score: float | None) -> Ranking:
         after = self._moved(request, scored)
