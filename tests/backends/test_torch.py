@@ -136,7 +136,8 @@ def test_shards_are_read_through_their_index(weights: Path, tmp_path: Path) -> N
     index = tmp_path / "model.safetensors.index.json"
     batch = rows([9, 33])
     found = TorchBackend(device="cpu").load(index).run(batch)["logits"]
-    np.testing.assert_array_equal(found, TorchBackend(device="cpu").load(weights).run(batch)["logits"])
+    whole_again = TorchBackend(device="cpu").load(weights).run(batch)["logits"]
+    np.testing.assert_allclose(found, whole_again, atol=1e-6)  # where weights lie in a file moves the last bit
 
 
 @pytest.mark.parametrize(
