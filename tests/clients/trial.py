@@ -42,6 +42,7 @@ class Client:
     errors: Mapping[str, str] = field(default_factory=dict)
     mute: Sequence[int] = ()
     retries: bool = False
+    own_pace: bool = False
     scale: str = "score"
     without_key: bool = False
 
