@@ -2,9 +2,11 @@
 
     python benchmarks/instructions.py --data ../shared/data              everything, 64 generated groups a split
     python benchmarks/instructions.py --data ../shared/data --groups 16  fewer of them
+    python benchmarks/instructions.py --data ../shared/data --only prose=tuned --list --json build/prose.json
 
 Every table has two sides that share no wording: even and odd ids of the hand-written groups, the seen and the held-out
-half of the generated ones. MRR is of the one grade that fulfils all. The line "chance" is the mean over all orders.
+half of the generated ones, and of the groups in prose those that were tuned on and those that were not. MRR is of the
+one grade that fulfils all. The line "chance" is the mean over all orders.
 
     neutral     groups without an instruction where taking the mapping away changes neither an order nor a logit
     dominated   rankings where no irrelevant document, however good its metadata, stands above a relevant one
@@ -20,7 +22,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -37,6 +39,8 @@ from secondpass.ranking.reranker import Reranker
 from secondpass.types import Document, Ranking
 
 RESULTS = Path(__file__).parent / "results" / "instructions.json"
+PROSE = Path(__file__).parent / "prose"
+PROSE_SIDES = {"tuned": ("one", "two"), "held_out": ("three",)}
 MEASURES = {"MRR": "RR(rel=3)", "nDCG@10": "nDCG@10"}
 KINDS = ("recency", "source", "type_version", "complex", "topical")
 CHANCE = "chance"
@@ -76,10 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     began = time.perf_counter()
     models = {name: secondpass.load(name) for name in {method.model for method in METHODS}}
     record: dict[str, Any] = {"conditions": _conditions(), "sets": {}}
-    for title, sides in (("hand-written", _hand_written(options)), ("generated", _generated(options))):
-        measured = {s.name: _side(s, models, listed=options.list and s is sides[0]) for s in sides}
-        record["sets"][title] = measured
-        _print(title, measured)
+    for title, (names, read) in SETS.items():
+        wanted = [name for name in names if options.only & {title, f"{title}={name}"}]
+        sides = [read(options, name) for name in wanted]
+        measured = {s.name: _side(s, models, listed=options.list and s.name == names[0]) for s in sides}
+        if measured:
+            record["sets"][title] = measured
+            _print(title, measured)
     print(f"{_conditions()}; {time.perf_counter() - began:.0f} s")
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -91,23 +98,45 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--groups", type=int, default=64, help="generated groups a split")
     parser.add_argument("--passages", default="covidqa_passages", help="collection of dev/ that the passages are from")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=_parts, default=frozenset(SETS), help="SET or SET=SIDE, several with commas")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the numbers go")
     parser.add_argument("--list", action="store_true", help="name what rules got wrong on the side to tune on")
     return parser.parse_args(arguments)
 
 
-def _hand_written(options: argparse.Namespace) -> list[Side]:
+def _parts(text: str) -> frozenset[str]:
+    """What `--only` names; fails on a set or side that is not there."""
+    known = {*SETS, *(f"{title}={name}" for title, (names, _) in SETS.items() for name in names)}
+    parts = frozenset(text.split(","))
+    if not parts <= known:
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(parts - known))} is none of {', '.join(sorted(known))}")
+    return parts
+
+
+def _hand_written(options: argparse.Namespace, side: str) -> Side:
     found = load_instructions(options.data / "instructions")
-    sides: list[list[Group]] = [[], []]
-    for group in found.groups.values():
-        sides[int(group.id.rpartition("-")[2]) % 2].append(group)
-    return [Side(name, found, tuple(groups)) for name, groups in zip(("even", "odd"), sides, strict=True)]
+    odd = side == "odd"
+    return Side(side, found, tuple(g for g in found.groups.values() if int(g.id.rpartition("-")[2]) % 2 == odd))
 
 
-def _generated(options: argparse.Namespace) -> list[Side]:
+def _prose(options: argparse.Namespace, side: str) -> Side:
+    found = load_instructions(*(PROSE / f"{name}.jsonl" for name in PROSE_SIDES[side]))
+    return Side(side, found, tuple(found.groups.values()))
+
+
+def _generated(options: argparse.Namespace, side: str) -> Side:
     passages = load_beir(options.data / "dev" / options.passages)
-    made = [counterfactual(passages, options.groups, seed=options.seed, split=split) for split in SPLITS]
-    return [Side(split, each, tuple(each.groups.values())) for split, each in zip(SPLITS, made, strict=True)]
+    split = next(each for each in SPLITS if each == side)
+    made = counterfactual(passages, options.groups, seed=options.seed, split=split)
+    return Side(side, made, tuple(made.groups.values()))
+
+
+SETS: dict[str, tuple[Sequence[str], Callable[[argparse.Namespace, str], Side]]] = {
+    "hand-written": (("even", "odd"), _hand_written),
+    "prose": (("tuned", "held_out"), _prose),
+    "generated": (SPLITS, _generated),
+}
+"""By title: the sides, the one to tune on first, and what reads one."""
 
 
 def _side(side: Side, models: Mapping[str, Reranker], *, listed: bool) -> dict[str, Any]:

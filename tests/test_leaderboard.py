@@ -40,7 +40,7 @@ def test_every_record_is_on_the_page_of_benchmarks_with_its_command_and_date() -
     assert {path.name for path in RESULTS.glob("*.json")} == {section.file for section in benchmarks.SECTIONS}
     for section in benchmarks.page().split("\n## ")[1:]:
         assert re.search(r"(python -m|python|secondpass) (benchmarks|eval)", section), section[:40]
-        assert re.search(r"20 November 2026|2026-1\d-\d\d", section), section[:40]
+        assert re.search(r"2\d November 2026|2026-1\d-\d\d", section), section[:40]
 
 
 def test_a_table_has_the_protocol_the_machine_and_the_command_beside_it(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError, Namespace
+
 import pytest
 
-from benchmarks.instructions import MODES, Side, _never, _same, _values
+from benchmarks.instructions import MODES, PROSE_SIDES, Side, _never, _parts, _prose, _same, _values
 from secondpass.evaluation.collection import Collection, Query
 from secondpass.evaluation.counterfactual import counterfactual
 from secondpass.types import Document
@@ -17,6 +19,18 @@ def side() -> Side:
     passages = Collection("five", documents, {"q": Query("q", "which number")}, {"q": {"0": 1}})
     made = counterfactual(passages, 4)
     return Side("seen", made, tuple(made.groups.values()))
+
+
+def test_a_part_is_measured_by_its_name() -> None:
+    assert _parts("generated,prose=tuned") == {"generated", "prose=tuned"}
+    with pytest.raises(ArgumentTypeError, match="prose=odd is none of"):
+        _parts("prose=odd")
+
+
+def test_prose_holds_together_and_its_sides_share_no_group() -> None:
+    tuned, held_out = (_prose(Namespace(), side) for side in PROSE_SIDES)
+    assert (len(tuned.groups), len(held_out.groups)) == (28, 14)
+    assert not {group.id for group in tuned.groups} & {group.id for group in held_out.groups}
 
 
 def test_chance_is_the_mean_over_all_orders(side: Side) -> None:

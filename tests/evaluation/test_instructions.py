@@ -54,6 +54,16 @@ def test_a_group_gives_a_query_and_its_reversed_twin(tmp_path: Path) -> None:
     assert found.documents["rec-1-a"].metadata == {"date": "2019"}
 
 
+def test_several_files_are_one_collection(tmp_path: Path) -> None:
+    first, second = (tmp_path / name for name in ("first.jsonl", "second.jsonl"))
+    first.write_text(json.dumps(GROUP), encoding="utf-8")
+    second.write_text(json.dumps(GROUP).replace("rec-1", "rec-2"), encoding="utf-8")
+    found = load_instructions(first, second)
+    assert (found.name, list(found.groups)) == ("first", ["rec-1", "rec-2"])
+    with pytest.raises(InputError, match=r"first\.jsonl:1: the id 'rec-1-a' stands there a second time"):
+        load_instructions(first, first)
+
+
 def test_a_folder_with_groups_is_told_from_a_table(tmp_path: Path) -> None:
     assert is_instructions(_written(tmp_path, GROUP).parent)
     (tmp_path / "pairs.jsonl").write_text('{"query": "a", "document": "b"}')

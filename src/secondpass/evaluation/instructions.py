@@ -33,16 +33,17 @@ _BEST = 3
 _FIELDS = frozenset({"id", "query", "instruction", "documents", "labels"})
 
 
-def load_instructions(path: str | Path) -> Collection:
-    """Read groups from a file, or from `dev.jsonl` in a folder.
+def load_instructions(path: str | Path, *more: str | Path) -> Collection:
+    """Read groups from a file, or from `dev.jsonl` in a folder; from several as one collection, named as the first.
 
     Every group gives two queries over its own documents: the plain one and its twin with the reversed instruction. The
     day of the request and the kind are metadata of the query (`now`, `kind`, `group`). Where no group has a reversed
     instruction there is one query a group. Raises `InputError` naming the file and line, and where only some have one.
     """
-    file = TextFile(Path(path) / DEFAULT if Path(path).is_dir() else Path(path))
-    name = file.path.resolve().parent.name if file.path.name == DEFAULT else file.path.stem
-    return collected(name, ((f"{file}:{number}", row) for number, row in file.objects()))
+    files = [TextFile(Path(each) / DEFAULT if Path(each).is_dir() else Path(each)) for each in (path, *more)]
+    first = files[0].path
+    name = first.resolve().parent.name if first.name == DEFAULT else first.stem
+    return collected(name, ((f"{file}:{number}", row) for file in files for number, row in file.objects()))
 
 
 def collected(name: str, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> Collection:

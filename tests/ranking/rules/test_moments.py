@@ -177,6 +177,44 @@ WISHES = [
     ("2018年より後の資料は除いてください。", "2018-05-01", "2019-01-01"),
     ("2020年6月30日時点の情報が必要です。", "2020-05-01", "2020-08-01"),
     ("2010年から2014年の間の資料。", "2012-05-01", "2015-08-01"),
+    # Two comparatives: the second says what the first is worth.
+    ("The longer ago a page was written, the nearer the top I want it.", "2014-01-01", "2024-01-01"),
+    ("The older a text is, the lower it should stand.", "2024-01-01", "2014-01-01"),
+    ("Je älter ein Text ist, desto weiter nach unten damit.", "2024-01-01", "2014-01-01"),
+    ("Plus un texte est ancien, plus je le veux en haut.", "2014-01-01", "2024-01-01"),
+    ("Cuanto más antiguo sea un texto, más arriba lo quiero.", "2014-01-01", "2024-01-01"),
+    ("古いものほど上に置いてください。", "2014-01-01", "2024-01-01"),
+    ("Whatever was written most lately should lead.", "2024-01-01", "2014-01-01"),
+    ("Lay them out from the earliest to the latest.", "2014-01-01", "2024-01-01"),
+    # What was said of a date that was named before.
+    ("The fee rose on 4 May 2021. Bring me texts of that day or later.", "2021-05-04", "2021-05-03"),
+    ("The fee rose on 4 May 2021. I can only use what had been written by then.", "2021-05-04", "2021-05-05"),
+    ("The fee rose on 4 May 2021; what came earlier may sit underneath.", "2021-05-04", "2021-05-03"),
+    ("Die Gebühr stieg am 4. Mai 2021. Nur was nach diesem Tag erschien, bitte.", "2021-05-05", "2021-05-04"),
+    ("Before the two clubs were merged into one on 4 May 2021: that time is wanted.", "2021-05-03", "2021-05-05"),
+    # The latest that there was.
+    ("The crash was on 4 May 2021. The latest text that existed then, please.", "2021-05-01", "2021-05-05"),
+    ("The crash was on 4 May 2021. The latest text that existed then, please.", "2021-05-01", "2020-05-01"),
+    ("Der Unfall war am 4. Mai 2021. Ich will die damals gültige Fassung.", "2021-05-01", "2021-05-05"),
+    ("L'accident eut lieu le 4 mai 2021. Je veux la dernière version alors connue.", "2021-05-01", "2020-05-01"),
+    ("Fue el 4 de mayo de 2021. Quiero la última versión vigente entonces.", "2021-05-01", "2020-05-01"),
+    ("事故は2021年5月4日でした。その時点で最新の資料が必要です。", "2021-05-01", "2021-05-05"),
+    # A stretch whose beginning has no year of its own.
+    ("Show texts from August to the end of November 2023.", "2023-08-01", "2023-07-31"),
+    ("Between 10 November and the end of February 2023, please.", "2022-11-10", "2023-11-11"),
+    ("Zwischen dem 3. März und Ende Juli 2022, bitte.", "2022-07-31", "2022-03-02"),
+    ("Entre el 3 de marzo y finales de julio de 2022.", "2022-03-03", "2022-08-01"),
+    ("Texts from outside the months of March to June 2022 only.", "2022-02-01", "2022-04-01"),
+    (
+        "What went before 2020 is prehistory, what followed is hearsay, and neither is of use.",
+        "2020-05-01",
+        "2019-05-01",
+    ),
+    ("Only the last quarter of 2023.", "2023-11-01", "2026-05-01"),
+    ("Nothing after New Year's Eve 2022.", "2022-12-31", "2023-01-01"),
+    # A copy's day is nobody's wish.
+    ("Oldest first; a page that was scanned this year is no text of this year.", "2014-01-01", "2026-03-01"),
+    ("Newest first. Uploading an elderly sheet again does not make it young.", "2024-01-01", "2014-01-01"),
 ]
 
 

@@ -40,6 +40,11 @@ WORDINGS = [
     ("Disregard aggregator sites.", "avoid source aggregator sites"),
     ("Use only version 2.1 of the documentation.", "only version equal 2.1"),
     ("Latest stable release, no betas.", "avoid version prerelease"),
+    ("Pages for 2.10 or later, please.", "prefer version at least 2.10"),
+    ("Anything below 2.10 is what I need.", "prefer version at most 2.10"),
+    ("Lo escrito para la versión 2.10 o posterior.", "prefer version at least 2.10"),
+    ("2.10か、それより大きい番号の版を優先してください。", "prefer version at least 2.10"),
+    ("Only texts that have been adopted; drafts and proposals are no use.", "avoid type drafts, proposals"),
     ("Prefer content in German over English.", "prefer language de"),
     ("Prefer content in German over English.", "avoid language en"),
     ("Bevorzuge die neuesten Quellen.", "prefer recency newest"),
@@ -232,6 +237,19 @@ def test_a_name_that_the_documents_bear_is_one_name_in_any_wording(instruction: 
     rules = understand(instruction, NOW, listed_so)
     values = np.sum(list(rules.moves(listed(listed_so)).values()), axis=0)
     assert order[int(np.argmax(values))] == first
+
+
+def test_someone_else_is_anyone_but_the_source_that_was_named_last() -> None:
+    documents: list[AnyDocument] = [bylined("Brack Motors"), bylined("Ada Stone")]
+    wish = "All that we have in the file was written at the branch office of Brack Motors. Someone else first."
+    values = np.sum(list(understand(wish, NOW, documents).moves(listed(documents)).values()), axis=0)
+    assert values[1] > values[0]
+
+
+def test_a_name_or_a_date_in_a_story_is_no_wish() -> None:
+    documents = [bylined("Brack Motors", published="2020-03-01"), bylined("Ada Stone", published="2024-03-01")]
+    story = "Last year my uncle bought a small blue van from the branch office of Brack Motors. He drove it for a month."
+    assert not understand(story, NOW, documents).rules
 
 
 @pytest.mark.parametrize("instruction", ["They are good people.", "Prefer the Harbor Lantern.", "We had a dispute."])

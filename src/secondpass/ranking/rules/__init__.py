@@ -19,7 +19,7 @@ from secondpass.types import AnyDocument
 
 __all__ = ["SWING", "VERSION", "Rule", "Understood", "understand"]
 
-VERSION = "3"
+VERSION = "4"
 """Of the tables and of the code that reads them: what is understood may change with it."""
 
 _LONGEST = 4_000

@@ -19,18 +19,22 @@ MASK = "◆"
 
 _MARKS = re.compile(r"[,;:()\[\]–—、·•]+|\s-\s")
 _NUMBERED = re.compile(r"^\W*\(?([1-9])[).]\s")
-_LISTED = 5
-"""Words that a part of a list has at most; longer ones are clauses of their own."""
+_LISTED, _JOINED = 5, 8
+"""Words that a part of a list has at most, after a comma and before "or"; longer ones are clauses of their own."""
+
+_NAMED_WORDS = 9
+"""Words that a clause has at most for a name of the documents in it to be a wish, and no part of a story."""
 
 _BARE_WORDS = 3
 """Words that a clause has at most for a family's name in it to be a wish."""
 
+_OR = re.compile(r"\b(?:or|nor|oder|noch|ou|ni|o|u)\b|か")
 _PRONOUNS = re.compile(r"\s*(?:them|those|these|it|that|all|others?|everything|sie|diese|eux|ellos)?[\s.!?]*")
 _SIDES: tuple[tuple[str, tuple[Strength, Strength]], ...] = (
     ("over", ("prefer", "avoid")),
     ("under", ("avoid", "prefer")),
 )
-_WHOLE = ("stance.only", "stance.avoid", "version.latest", "version.oldest")
+_WHOLE = ("stance.only", "stance.avoid", "version.latest", "version.oldest", "version.from", "version.below")
 """Cues that nothing in them cuts."""
 
 _BARE = ("not", "nicht", "pas", "no", "than", "als", "que")
@@ -46,7 +50,11 @@ class Named(NamedTuple):
 
 @dataclass(slots=True)
 class Clause:
-    """A stretch of a sentence with one wish: `stance` and `tier` where its own words say so."""
+    """A stretch of a sentence with one wish: `stance` and `tier` where its own words say so.
+
+    `stale`: it calls something stale, and takes no stance by itself. `last`: it comes after
+    all else. `sums`: it speaks of what the clauses before it named ("neither is of use"); `others`: of all but those.
+    """
 
     start: int
     text: str
@@ -58,6 +66,10 @@ class Clause:
     certain: bool = False
     trailing: bool = False
     rest: bool = False
+    sums: bool = False
+    others: bool = False
+    stale: bool = False
+    last: bool = False
 
 
 def split(text: str, table: Cues) -> list[Clause]:
@@ -121,8 +133,9 @@ def _compares(left: str, cue: str, right: str, table: Cues) -> bool:
 
 
 def stand(clause: Clause, table: Cues) -> bool:
-    """What a clause's own cues wish; they are taken out of its text. Whether it calls something stale."""
+    """What a clause's own cues wish; they are taken out of its text. Whether it asks for or against what is stale."""
     text, marks = clause.text, set()
+    clause.sums, clause.others = (bool(table[f"split.{name}"].search(text)) for name in ("sums", "others"))
     for name in ("last", "next", "only", "avoid", "prefer", "not"):
         pattern = table[f"stance.{name}"]
         match = pattern.search(text)
@@ -131,17 +144,18 @@ def stand(clause: Clause, table: Cues) -> bool:
             clause.trailing |= bool(set(re.findall(r"\w+|[\x00◆]", text[: match.start()])) - table.stop)
             text = pattern.sub(_spaces, text)
     stale = table["time.stale"].search(text) is not None
+    lapsed = stale and table["time.lapsed"].search(text) is not None
     clause.text = table["time.stale"].sub(_spaces, text)
-    clause.follows = "next" in marks
+    clause.follows, clause.last = "next" in marks, "last" in marks
     if clause.certain:
         return False
     clause.stance = _stance(marks)
-    oldest = stale and clause.stance is not None
-    if stale and not clause.stance:
+    clause.stale = stale and not clause.stance
+    if clause.stale:
         clause.stance = "avoid"
         clause.trailing = True
     clause.certain = clause.stance is not None
-    return oldest
+    return lapsed or (stale and not clause.stale)
 
 
 def _stance(marks: set[str]) -> Strength | None:
@@ -166,18 +180,52 @@ def inherit(clauses: list[Clause], sentence: str, table: Cues) -> None:
             clauses[index].stance = (before if spoken_of else clauses[index - 2]).stance
     for index in range(len(clauses) - 2, -1, -1):
         clause, after = clauses[index], clauses[index + 1]
-        listed = open_ended[index] and not clause.stance and _length(clause.text) <= _LISTED
+        if table["split.measure"].match(clause.text) and table["split.measure"].match(after.text):
+            clause.stance, clause.trailing = after.stance or clause.stance, True  # "the dustier, the further down"
+            continue
+        spoken_of = after.certain and not (after.named or after.asked or _begins_anew(after, table))
+        between = sentence[clause.start + len(clause.text) : after.start]
+        joined = _OR.search(between)
+        short = _length(clause.text) <= (_JOINED if joined else _LISTED) or (
+            spoken_of and table["split.subject"].match(clause.text)
+        )
+        listed = open_ended[index] and not clause.stance and short and not (after.last and "," in between)
         if (
             listed
             and (after.trailing or not (after.named or after.asked))
             and not _parted(clauses, index + 1, sentence)
         ):
             clause.stance, clause.trailing = after.stance, True
+    _told_of_the_stale(clauses, table)
+    for index, clause in enumerate(clauses):
+        if clause.sums and clause.stance:
+            for before in clauses[:index]:
+                before.stance = before.stance if before.certain else clause.stance
     spoken = any(clause.stance and MASK in clause.text for clause in clauses)
     for clause in clauses:
         bare = _length(clause.text) <= _BARE_WORDS and named_in(clause.text.lower()) and not _alone(clause, table)
-        if clause.stance is None and ((MASK in clause.text and not spoken) or bare):
+        short = _length(clause.text) <= _NAMED_WORDS
+        if clause.stance is None and ((MASK in clause.text and short and not spoken) or bare):
             clause.stance = "prefer"  # "Runbooks!", or a name that the documents bear
+
+
+def _told_of_the_stale(clauses: list[Clause], table: Cues) -> None:
+    """ "Pages that were revoked are what I want": stale things are shunned, unless what follows tells otherwise."""
+    for index, clause in enumerate(clauses):
+        after = [each for each in clauses[index + 1 :] if not (each.named or each.asked or _begins_anew(each, table))]
+        telling = [each for each in after if each.certain and not each.stale]
+        before = [each for each in clauses[:index] if each.stance == "prefer" and _asks_for_lapsed(each)]
+        if clause.stale and (telling or before):
+            clause.stance = (telling or before)[0].stance
+
+
+def _asks_for_lapsed(clause: Clause) -> bool:
+    return any(rule.asks == "lapsed" for rule in clause.asked)
+
+
+def _begins_anew(clause: Clause, table: Cues) -> bool:
+    words = re.findall(r"[\w']+", clause.text)
+    return bool(words) and words[0] in table.subjects
 
 
 def _length(text: str) -> int:
@@ -186,7 +234,8 @@ def _length(text: str) -> int:
 
 
 def _alone(clause: Clause, table: Cues) -> bool:
-    return any(word in table.subjects for word in re.findall(r"[\w']+", clause.text))
+    """Whether a clause has a subject of its own; its last word is an object: "the firm that makes it"."""
+    return any(word in table.subjects for word in re.findall(r"[\w']+", clause.text)[:-1])
 
 
 def _parted(clauses: list[Clause], index: int, sentence: str) -> bool:

@@ -198,6 +198,11 @@ def _numeric(match: Match, today: date | None, month_first: bool) -> tuple[int, 
     return _day(year, second, first)
 
 
+def _holiday(match: Match, today: date | None, month_first: bool) -> tuple[int, int] | None:
+    month, day = divmod(int(calendar()["holidays"][match["holiday"].lower()]), 100)
+    return _day(int(match["year"]), month, day)
+
+
 def _day_of_month(match: Match, today: date | None, month_first: bool) -> tuple[int, int] | None:
     day, month = int(match["day"]), _named_month(match["month"])
     if match["year"]:
@@ -330,6 +335,11 @@ def _notations() -> tuple[Notation, ...]:
             rf"\b(?P<month>{month})\b\.?[\s-]+(?P<day>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?(?![\d:])"
             rf"(?:,?\s+(?:\d\d?:\d\d(?::\d\d)?\s+(?:[A-Z]{{3,4}}\s+)?)?(?P<year>{year}))?",
             _day_of_month,
+        ),
+        (
+            "holidays",
+            rf"(?<!\w)(?P<holiday>{words_of('holidays')}),?\s+(?:of\s+|de\s+|del\s+)?(?P<year>{year})",
+            _holiday,
         ),
         ("months", rf"\b({month})\b\.?,?[\s/-]+(?:de\s+|of\s+)?({year}|['’]\d\d)(?!\d)", _month_of_year),
         (

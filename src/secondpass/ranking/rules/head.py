@@ -36,7 +36,8 @@ _MARKUP = (
 
 _TELLS = re.compile(
     r"\b(?:publish|issu|releas|post|updat|revis|dated|according to|as of|source|written by|author|veröffentlicht"
-    r"|herausgegeben|erschienen|laut|publi|selon|según|edit|modif|bearbeit|zuletzt|written|built for|appl(?:y|ies) to"
+    r"|herausgegeben|erschienen|laut|publi|selon|según|edit|modif|bearbeit|zuletzt|composed|penned|verfasst|rédig"
+    r"|redactad|escrit|written|built for|appl(?:y|ies) to"
     r"|mise à jour|actualiz|última vez|発行|出典|更新)",
     re.IGNORECASE,
 )
@@ -141,19 +142,47 @@ def _lead(start: str) -> list[Line]:
     bracketed = re.match(r"\s*((?:[\[(【{][^\])】}\n]{2,200}[\])】}]\s*)+)", start)
     if bracketed:
         return [Line(bracketed[1], 1.0)]
-    parts = re.split(r"\s[·|›»•–—/]\s|\t|;\s", start.partition("\n")[0])
+    parts = re.split(r"\s[·|›»•–—/>]\s|\t|;\s", start.partition("\n")[0])
     short = next((number for number, part in enumerate(parts) if len(part) > _PART), len(parts) - 1)
     if short > 1:
         return [Line(" · ".join(parts[:short]), 0.8)]
+    signed = [
+        one for one in _SENTENCES.split(start[:_OPENING])[:_TITLES] if len(one) <= _SIGNED and _TITLED.search(one)
+    ]
+    if signed:
+        return [Line(one, 0.7) for one in signed]
+    titles = [one for one in _SENTENCES.split(start[:_OPENING])[:_TITLES] if len(one) <= _SIGNED]
     first = _SENTENCES.split(start, maxsplit=1)[0]
     if len(first) <= _LINE and _TELLS.search(first) and (re.search(r"\d", first) or _BY_WHOM.match(first)):
         return [Line(first, 0.7)]
     opening = re.match(r"((?:[^\n。!?:]|\d:(?=\d)){3,90}?)(\s[—–|-]{1,2}\s|[:：]\s|(?<!\d)(?<!\b\w\w)[.。]\s|$)", start)
     if not opening or len(opening[1]) >= _LEAD:
-        return []
+        return [Line(one, 0.3) for one in titles]
     # A press agency's line: where, when and who before a dash.
     told = _dated(opening[1]) or _is_name(opening[1])
-    return [Line(opening[1], 0.7 if told and not re.match(r"[.。]|$", opening[2]) else 0.3)]
+    stops = re.match(r"[.。]|$", opening[2])
+    weight = 0.7 if told and not stops else _NAMED if _is_name(opening[1]) and len(titles) > 1 else 0.3
+    return [Line(opening[1], weight), *(Line(one, 0.3) for one in titles[1:] if stops)]
+
+
+_NAMED = 0.6
+"""Belief in a name that is a sentence of its own before a text."""
+
+_OPENING, _TITLES = 260, 3
+"""Characters at a text's start, and sentences of them, that may be a title with a date rather than talk."""
+
+_TITLED = re.compile(
+    r"^(?![^,]*,\s(?:but|and|aber|und|mais|et|pero|y)\b)[^,]{3,60}(?:,[^,]{2,30}){0,2},\s(?:[^\W\d]+day\s|\w+tag,?\s"
+    r"|(?:\w+\s)?(?:filed|written|issued|published|posted|dated|edition|vom|version du|redacción de)\s)?"
+    r"(?:\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{4}-\d\d-\d\d|(?:\d{1,2}\.?\s)?(?:de\s)?[^\W\d]+\.?\s(?:\d{1,2},\s)?(?:de\s)?(?:1[4-9]|20)\d\d"
+    r"|(?:1[4-9]|20)\d\d|[QT][1-4]\s(?:1[4-9]|20)\d\d|\w+\s\w+\sago"
+    r"|\w+\s(?:trimestre|quarter|quartal|semestre)\s(?:de\s|of\s)?(?:1[4-9]|20)\d\d|\d{1,2}\sde\s\w+\sde\s(?:19|20)\d\d)"
+    r"(?=[,.;]|\s(?:by|von|par|por)\b|$)"
+    r"|^(?:\w+\s)?(?:posted|written|composed|issued|published|escrit[oa]|redactad[oa]|publicad[oa]|rédigée?|écrite?|publiée?|verfasst"
+    r"|geschrieben|erschienen)\s.{0,20}(?:\d|ago\b|vor\s|hace\s|il y a\s)",
+    re.IGNORECASE,
+)
+"""A sentence that is a title, a comma and a date, or says first when it was written."""
 
 
 def _talks(row: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 
@@ -37,19 +37,22 @@ def moments_in(
     found = list(_spans(sentence, cues, now)) if now else []
     # "What applies today" asks for the newest; "today" in it is no date.
     found += [
-        moment for moment in _ends(sentence, cues, "newest") if _TODAY.search(sentence[moment.start : moment.end])
+        moment
+        for name in ("standing", "newest")
+        for moment in _ends(_blanked(sentence, found), cues, name)
+        if _TODAY.search(sentence[moment.start : moment.end])
     ]
     text = _blanked(sentence, found)
-    dates = find_dates(text, now, month_first=cues.language == "en")
-    if not dates and now:
-        dates = list(_bare_months(text, now))
+    dates = _dates_in(text, cues, now)
     last = anchor
     index = 0
     while index < len(dates):
         moment, used = _dated(text, dates, index, cues)
         found.append(moment)
-        last = dates[index]
+        last = dates[index]._replace(high=dates[index + used - 1].high)
         index += used
+    text = _blanked(text, found)
+    found += _newest_then(text, cues, last or anchor)
     text = _blanked(text, found)
     for name, window_of in _ANCHORED:
         for match in cues[f"time.{name}"].finditer(text):
@@ -58,26 +61,61 @@ def moments_in(
                 found.append(Moment("between", window_of(mark, match[0]), *match.span()))
                 text = _blanked(text, found)
     text = cues["time.stale"].sub(lambda match: " " * len(match[0]), text)  # "no longer in force" is not "in force"
-    for name in ("oldest", "newest", "old", "new"):
+    for name in ("standing", "oldest", "newest", "old", "new"):
         found += _ends(text, cues, name)
         text = _blanked(text, found)
     return found, last
 
 
+def _dates_in(text: str, cues: Cues, now: datetime | None) -> list[Dated]:
+    """The dates of a sentence in order, with the bare months that begin a stretch, or that are all it has."""
+    dates = find_dates(text, now, month_first=cues.language == "en")
+    if now and dates:
+        dates = sorted([*dates, *_opening_months(text, dates, now, cues)], key=lambda one: one.start)
+    elif now:
+        dates = list(_bare_months(text, now))
+    return [_completed(text, dates, at, cues) for at in range(len(dates))]
+
+
 _BEYOND = re.compile(r"newer|later|younger|more recent|neueres")
+_AFTER = re.compile(
+    r"after|nach|hinterher|après|después|posterior|más tarde|plus tard|より?後|what (?:came|went|follow)|once"
+)
 _ANCHORED: tuple[tuple[str, Callable[[Dated, str], Window]], ...] = (
+    ("from_then", lambda mark, _: (mark.low, None)),
+    ("until_then", lambda mark, _: (None, mark.high)),
     ("in_then", lambda mark, _: (mark.low, mark.high)),
-    ("since_then", lambda mark, cue: (mark.high + 1 if _BEYOND.match(cue) else mark.low, None)),
+    ("since_then", lambda mark, cue: (mark.high + 1 if _is_past(mark, cue) else mark.low, None)),
     ("before_then", lambda mark, _: (None, mark.low - 1)),
 )
 """What is said of a date that was named before: cues, and the window that they make of it."""
+
+
+def _is_past(mark: Dated, cue: str) -> bool:
+    """Whether what comes after a date begins when it is over: after a day, and after anything that is called newer."""
+    whole = mark.high - mark.low < _MONTHS_LONG or cue.startswith(("what", "once"))
+    return bool(_BEYOND.match(cue) or (whole and _AFTER.match(cue)))
+
+
+_MONTHS_LONG = 20
+"""Days that a date spans at least to be a stretch in which something happened, as in "the merger in 2021"."""
+
+
+def _newest_then(text: str, cues: Cues, mark: Dated | None) -> Iterator[Moment]:
+    """ "The latest version that existed then": what was there by that day, and of it the newest."""
+    match = cues["time.newest_then"].search(text) if mark else None
+    if mark and match:
+        yield Moment("between", (None, mark.high), *match.span())
+        yield Moment("newest", (None, None), *match.span())
+
 
 _TODAY = re.compile(r"today|now|at the moment|these days|heute|jetzt|aujourd|hoy|現在")
 
 
 def _ends(text: str, cues: Cues, name: str) -> list[Moment]:
     """The newest or the oldest that is asked for; "old" and "new" alone ask only where their clause takes a stance."""
-    asks, loose = ("newest" if name.startswith("new") else "oldest"), name in ("old", "new")
+    asks = name if name == "standing" else "newest" if name.startswith("new") else "oldest"
+    loose = name in ("old", "new")
     return [Moment(asks, (None, None), *match.span(), loose) for match in cues[f"time.{name}"].finditer(text)]
 
 
@@ -95,6 +133,36 @@ def _bare_months(text: str, now: datetime) -> Iterator[Dated]:
         for one in found:
             last = date.fromordinal(one.low).replace(day=28).toordinal() + 3
             yield Dated(one.low, last, *match.span())
+
+
+def _completed(text: str, dates: list[Dated], at: int, cues: Cues) -> Dated:
+    """A day or month that begins a stretch and has no year takes that of its end: "from July to December 2024"."""
+    one = dates[at]
+    if at + 1 == len(dates) or not _YEARLESS.search(text[one.start : one.end]):
+        return one
+    two = dates[at + 1]
+    year = date.fromordinal(two.low).year
+    if not cues["time.to"].fullmatch(text[one.end : two.start].strip()) or not 1 < year < date.max.year:
+        return one
+    low = date.fromordinal(one.low)
+    day = 28 if low.month == _FEBRUARY else low.day  # the 29th is not in every year
+    back = date(year, low.month, min(day, low.day)).toordinal() > two.high
+    moved = date(year - back, low.month, min(day, low.day)).toordinal() - one.low
+    return one._replace(low=one.low + moved, high=one.high + moved)
+
+
+_FEBRUARY = 2
+_YEARLESS = re.compile(r"^(?!.*\d{4})(?!.*['’]\d\d$)")
+
+
+def _opening_months(text: str, dates: list[Dated], now: datetime, cues: Cues) -> Iterator[Dated]:
+    """Bare months with which a stretch begins that one of the dates ends."""
+    for match in re.finditer(rf"(?<!\w)(?:{words_of('months')})(?!\w)", text):
+        after = next((one for one in dates if one.end > match.start()), None)
+        if after and after.start > match.end() and cues["time.to"].fullmatch(text[match.end() : after.start].strip()):
+            first = find_dates(f"1 {match[0]}", now)[0]
+            last = (date.fromordinal(first.low).replace(day=28) + timedelta(days=4)).replace(day=1).toordinal() - 1
+            yield Dated(first.low, last, *match.span())
 
 
 def _blanked(text: str, moments: list[Moment]) -> str:
@@ -118,14 +186,22 @@ def _spans(sentence: str, cues: Cues, now: datetime) -> Iterator[Moment]:
             count = number(match["n"]) if match["n"] else (1 if name == "within" else None)
             if count is None:
                 continue
+            if _OF_A_YEAR.match(sentence[match.end() :]):  # "the last quarter of 2023"
+                continue
             first = today - round(count * calendar()["units"][match["u"]])
             negated = name == "older" and re.search(r"(?:not|nicht|no|pas)\s+$", sentence[: match.start()])
             window = (None, first - 1) if name == "older" and not negated else (first, None)
             sentence = sentence[: match.start()] + "\x00" * (match.end() - match.start()) + sentence[match.end() :]
             yield Moment("between", window, *match.span())
     for match in re.finditer(_this(), sentence):
-        low, high = _current(now.date(), calendar()["units"][match["u"]])
+        days = calendar()["units"][match["u"]]
+        if days <= 1:  # "this day" is the one that was named
+            continue
+        low, high = _current(now.date(), days)
         yield Moment("between", (low, high), *match.span())
+
+
+_OF_A_YEAR = re.compile(r"\s*(?:(?:of|in|de|del|des|du|von)\s+)?(?:the year )?(?:1[4-9]|20)\d\d(?!\d)")
 
 
 @cache
@@ -187,6 +263,8 @@ def _dated(text: str, dates: list[Dated], index: int, cues: Cues) -> tuple[Momen
             cue = head[start:]
             # A cut-off says which way it cuts in what follows; alone it is where the wish begins.
             return Moment("between", window_of(cue, one), at + start, one.end, loose=cue.startswith("cut")), 1
+    if _TODAY.fullmatch(text[one.start : one.end]):  # the day of the request stands for what is newest
+        return Moment("newest", (None, None), one.start, one.end, loose=True), 1
     start = _ending(head, cues, "during")
     begin = one.start if start is None else at + start
     return Moment("between", (one.low, one.high), begin, one.end, loose=True), 1
@@ -206,7 +284,7 @@ def _behind(text: str, one: Dated, tail: str, cues: Cues) -> Moment | None:
     return None
 
 
-_HEAD = 48
+_HEAD = 80
 _TAIL = 28
 _OR = r"(?:or|and|oder|und|ou|o|y|et)\s+"
 _LATER = re.compile(
@@ -247,6 +325,12 @@ def _window_before(cue: str, one: Dated) -> Window:
     return None, one.high if _INCLUSIVE.search(cue) else one.low - 1
 
 
+_SOME, _MANY = 5, 9
+"""Words that may stand between a cue and its date, and between one that opens a clause of its own and its date."""
+
+_OPENS = re.compile(
+    r"(?:before|after|since|bevor|nachdem|seit|avant|après|depuis|antes de|después de|desde)(?: the| la| el| le)?"
+)
 _CLOSE = ("by", "as of", "as at", "from")
 """Cues that must stand right before their date."""
 
@@ -261,8 +345,8 @@ def _ending(head: str, cues: Cues, name: str) -> int | None:
         if (
             near
             and near[-1][0] not in _CLOSE
-            and re.fullmatch(r"[\s\w'’-]{0,40}", head[near[-1].end() :])
-            and len(head[near[-1].end() :].split()) <= 5
+            and re.fullmatch(r"[\s\w'’-]*", head[near[-1].end() :])
+            and len(head[near[-1].end() :].split()) <= (_MANY if _OPENS.fullmatch(near[-1][0].strip()) else _SOME)
         ):
             return near[-1].start()
     return None

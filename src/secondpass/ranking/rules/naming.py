@@ -129,7 +129,7 @@ def words_of(text: str) -> list[str]:
 def stem(word: str) -> str:
     """A word without the endings of number and case that five languages share."""
     word = re.sub(r"['’]s?$", "", word)
-    for ending in ("ies", "ern", "en", "er", "es", "em", "e", "n", "s", "y"):
+    for ending in ("ies", "ern", "en", "er", "es", "em", "ys", "e", "n", "s", "y"):
         if word.endswith(ending) and len(word) - len(ending) >= 4:
             return word[: -len(ending)]
     return word[:-1] if re.fullmatch(r"\w{3}s", word) and word[-2] not in "suiwe" else word

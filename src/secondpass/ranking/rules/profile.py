@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,8 +18,10 @@ from typing import Any
 from secondpass.ranking.candidates import metadata_of
 from secondpass.ranking.rules.dates import Dated, date_of, find_dates
 from secondpass.ranking.rules.head import Line, lines_about
+from secondpass.ranking.rules.kinds import kind_of, named_in
 from secondpass.ranking.rules.languages import code_of, language_of, named_code
 from secondpass.ranking.rules.naming import SEGMENT
+from secondpass.ranking.rules.standing import standing_of
 from secondpass.ranking.rules.versions import Version, find_versions, version_of
 from secondpass.types import TEXT_KEYS, AnyDocument, Document
 
@@ -42,18 +45,25 @@ _LOCATED = re.compile(
 )
 """Where the address or the file name of a document tells its language."""
 
+_LABELS = re.compile(r"\s[·|;]\s|[;\n]")
+"""What parts one labelled value from the next in a line."""
+
 _VERSION_KEYS = re.compile(r"version|release|branch|^v$|^ver|tag|fassung|バージョン|applies", re.IGNORECASE)
 _MINOR_KEYS = re.compile(r"title|tag|label|page|topic|section|keyword|heading|name$|タグ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One document's facts. `date`: its own, or None. `names`: what it is called by, in lower case, with belief."""
+    """One document's facts. `date`: its own, or None. `names`: what it is called by, in lower case, with belief.
+
+    `standing`: 1 where it says that it holds, -1 where it has lapsed, 0 where it does not say.
+    """
 
     date: Dated | None
     versions: tuple[Version, ...]
     language: str | None
     names: tuple[tuple[str, float], ...]
+    standing: int = 0
 
     @property
     def early(self) -> bool:
@@ -78,7 +88,17 @@ def profile_of(
         tuple(_versions(fields, lines)) if "version" in kinds else (),
         _language(fields, lines, body) if "language" in kinds else None,
         _names(fields, lines),
+        standing_of(_keyed(fields, lines), now) if "recency" in kinds else 0,
     )
+
+
+def _keyed(fields: list[tuple[str, Any]], lines: list[Line]) -> Iterator[tuple[str, Any]]:
+    """Keys in plain words, with their values: of the metadata, and of labelled lines in the header."""
+    yield from ((_spaced(key), value) for key, value in fields)
+    for line in lines:
+        for part in _LABELS.split(line.text) if line.weight >= 0.7 else ():
+            if told := _LABEL.match(part):
+                yield _spaced(told[1]), told[2]
 
 
 def names_of(document: AnyDocument, text: str) -> tuple[tuple[str, float], ...]:
@@ -93,8 +113,17 @@ def _names(fields: list[tuple[str, Any]], lines: list[Line]) -> tuple[tuple[str,
     ]
     return (
         *names,
-        *((line.text.lower(), line.weight if not names else 0.5 * line.weight) for line in lines if line.weight > 0.3),
+        *(
+            (line.text.lower(), line.weight if not names else 0.5 * line.weight)
+            for line in lines
+            if line.weight > 0.3 or _is_of_a_type(line.text.lower())
+        ),
     )
+
+
+def _is_of_a_type(title: str) -> bool:
+    """Whether a sentence before a text says what sort of document it is, or how far it got."""
+    return any(kind_of(family) in ("type", "status") for family in named_in(title))
 
 
 def _told(document: AnyDocument) -> Mapping[str, Any]:
@@ -214,7 +243,14 @@ def _context(text: str, start: int) -> str:
 @lru_cache(maxsize=4096)
 def _role(words: str) -> str | None:
     """What a date is of, by the words before it: a copy's first, a day ahead, then its own; None where no cue is."""
-    return next((role for role, pattern in _roles() if pattern.search(words)), None)
+    return next((role for role, pattern in _roles() if pattern.search(_folded(words))), None)
+
+
+def _folded(words: str) -> str:
+    """The same without accents, which keys often lack: "redige_le", "veroeffentlicht"."""
+    for umlaut, letters in (("ä", "ae"), ("ö", "oe"), ("ü", "ue")):
+        words = words.replace(umlaut, letters)
+    return "".join(c for c in unicodedata.normalize("NFKD", words) if not "\u0300" <= c <= "\u036f")
 
 
 @cache
@@ -223,12 +259,14 @@ def _roles() -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple(
         (
             role,
-            re.compile(
-                rf"(?:(?<!\w)|(?<=[぀-鿿]))(?:{'|'.join(re.escape(w) for w in sorted(words, key=len, reverse=True))})\w*"
-            ),
+            re.compile(rf"(?:(?<!\w)|(?<=[぀-鿿]))(?:{'|'.join(map(re.escape, _longest_first(words)))})\w*"),
         )
         for role, words in ((role, table[role]) for role in ("copy", "ahead", "effective", "began", "own"))
     )
+
+
+def _longest_first(words: Collection[str]) -> list[str]:
+    return sorted(map(_folded, words), key=len, reverse=True)
 
 
 def _versions(fields: list[tuple[str, Any]], lines: list[Line]) -> Iterator[Version]:

@@ -29,6 +29,9 @@ _SENTENCE = re.compile(
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"(?<=\bpre)-(?=\d)|(?<=\bpost)-(?=\d)")
+_BRIEF = 6
+"""Words of a sentence at most that only takes a stance, and so speaks of what was said before it."""
+
 _OTHERS = re.compile(r"\W*(?:the |all |any )*(?:others?|andere[nrsm]?|autres?|otr[oa]s)\b")
 
 
@@ -41,23 +44,40 @@ def read(instruction: str, now: datetime | None, vocabulary: Vocabulary) -> tupl
     rules: list[Rule] = []
     dates: list[Rule] = []
     left: list[str] = []
+    told: set[tuple[int, int]] = set()
     tier = 0
     ordered = bool(table["stance.order"].search(instruction.lower()))
-    for start, end in _sentences(hidden):
-        sentence = _JOINED.sub(" ", table["split.concession"].sub(_spaces, hidden[start:end]))
+    sentences = list(_sentences(hidden))
+    for start, end in sentences:
+        sentence = _JOINED.sub(" ", table["split.concession"].sub(_spaces, _without_copies(hidden[start:end], table)))
         here = [Use(u.start - start, u.end - start, u.kind) for u in uses if start <= u.start < end]
         moments, anchor = moments_in(_without_versions(sentence, table), table, now, anchor)
         clauses = _clauses(sentence, moments, table, _Names(instruction[start:end].lower(), here, vocabulary, table))
         tier = number(clauses, sentence, tier, ordered)
         found = [_shifted(rule, start) for rule in _rules(clauses)]
+        told |= {_shifted(rule, start).span for c in clauses if c.stance is None for rule in c.asked}
         dates += [_shifted(_in_time(moment, sentence), start) for moment in moments if moment.loose]
-        if not found:
+        found += _against_the_last(clauses, [use for use in uses if use.start < end], instruction, [*rules, *found])
+        if not found and len(sentence.split()) <= _BRIEF:
             _about_the_last(clauses, rules)
         # A label may be a topic, which only a model can tell: it is left to the model as well.
         if all(rule.kind == "label" for rule in found) and (found or not any(clause.certain for clause in clauses)):
             left.append(instruction[start:end].strip())
         rules.extend(found)
-    return settled(rules or _only_dates(dates), instruction), " ".join(left)
+    alone = _only_dates(dates) if len(sentences) == 1 else []  # of several sentences one may be a story
+    return settled(_wished(rules, told) or alone, instruction), " ".join(left)
+
+
+def _wished(rules: Sequence[Rule], told: set[tuple[int, int]]) -> list[Rule]:
+    """Without the windows of a story, with spans in `told`, that have no day in common with one that is wished for."""
+    windows = [r.days for r in rules if r.asks == "between" and r.strength != "avoid" and r.span not in told]
+    return [
+        rule
+        for rule in rules
+        if rule.asks != "between"
+        or rule.span not in told
+        or all(rule.days[0] <= high and low <= rule.days[1] for low, high in windows)
+    ]
 
 
 def _only_dates(dates: Sequence[Rule]) -> list[Rule]:
@@ -80,10 +100,33 @@ def _hidden(instruction: str, uses: Sequence[Use]) -> str:
     return text
 
 
+_PARTS = (
+    re.compile(r"[^,;:]+"),
+    re.compile(r"(?:(?!, (?:and|so|nor|but|or|und|denn|aber|et|mais|y|pero|así)\b)[^;:])+"),
+)
+"""Stretches of a sentence that may speak of copies: what stands between marks, then what conjunctions part."""
+
+
+def _without_copies(sentence: str, table: Cues) -> str:
+    """The sentence without what says that a copy's day means nothing: "a scan does not make it young"."""
+    for stretches in _PARTS:
+        sentence = stretches.sub(lambda part: _without_a_copy(part[0], table), sentence)
+    return sentence
+
+
+def _without_a_copy(part: str, table: Cues) -> str:
+    copied = table["split.copied"].search(part) and table["split.idle"].search(part)
+    return masked(part) if copied else part
+
+
 def _without_versions(sentence: str, table: Cues) -> str:
     """The sentence without "the latest version": that is no date."""
+    then = [match.span() for match in table["time.newest_then"].finditer(sentence)]
     for name in ("oldest", "latest"):
-        sentence = table[f"version.{name}"].sub(_spaces, sentence)
+        sentence = table[f"version.{name}"].sub(
+            lambda match: match[0] if any(low <= match.start() < high for low, high in then) else masked(match[0]),
+            sentence,
+        )
     return sentence
 
 
@@ -116,9 +159,9 @@ def _clauses(sentence: str, moments: list[Moment], table: Cues, names: _Names) -
     for clause in clauses:
         end = clause.start + len(clause.text)
         inside = [m for m in moments if clause.start <= m.start < end or (m.start < clause.start < m.end)]
-        _about_versions(clause, table, sentence[clause.start : end])
+        _about_versions(clause, table, table["time.newest_then"].sub(_spaces, sentence)[clause.start : end])
         if stand(clause, table):
-            clause.asked.append(Rule("recency", "oldest", span=(clause.start, end)))
+            clause.asked.append(Rule("recency", "lapsed", span=(clause.start, end)))
         clause.asked += [_in_time(moment, sentence) for moment in inside if clause.stance or not moment.loose]
         _about_languages(clause)
         clause.named = names.of(clause)
@@ -159,6 +202,7 @@ def _about_versions(clause: Clause, table: Cues, said: str) -> None:
             asks = "at least"
         elif table["version.below"].match(around[1].lstrip()) or table["version.at_most"].search(around[0]):
             asks = "at most"
+        text = _without_bound(text, version.start, table)
         named = ".".join(map(str, version.numbers))
         clause.asked.append(_rule("version", asks, (named,), clause, version.start, version.end))
         text = text[: version.start] + " " * (version.end - version.start) + text[version.end :]
@@ -168,6 +212,15 @@ def _about_versions(clause: Clause, table: Cues, said: str) -> None:
         ]
         text = table[f"version.{name}"].sub(_spaces, text)
     clause.text = text
+
+
+def _without_bound(text: str, at: int, table: Cues) -> str:
+    """`text` without the words right before a version that bound it: "below 2.10" puts nothing below."""
+    for name in ("version.at_least", "version.at_most"):
+        for match in table[name].finditer(text[:at]):
+            if not text[match.end() : at].strip():
+                text = text[: match.start()] + masked(match[0]) + text[match.end() :]
+    return text
 
 
 def _about_languages(clause: Clause) -> None:
@@ -251,6 +304,20 @@ def _rules(clauses: list[Clause]) -> list[Rule]:
             else:
                 rules.append(Rule(kind, "names", values, clause.tier, strength, span))
     return rules
+
+
+def _against_the_last(
+    clauses: Sequence[Clause], uses: Sequence[Use], instruction: str, rules: Sequence[Rule]
+) -> list[Rule]:
+    """ "Someone else may speak": against the source that was named last, where none is asked for."""
+    asking = [c for c in clauses if c.others and c.stance in ("prefer", "only") and not c.named]
+    if not asking or any(rule.kind == "source" and rule.asks == "names" for rule in rules):
+        return []
+    last = next((use for use in reversed(uses) if use.kind == "source"), None)
+    if last is None:
+        return []
+    name = instruction[last.start : last.end]
+    return [Rule("source", "names", (name.lower(),), asking[0].tier, "avoid", (last.start, last.end), name)]
 
 
 def _about_the_last(clauses: list[Clause], rules: list[Rule]) -> None:

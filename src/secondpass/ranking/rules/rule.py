@@ -15,7 +15,8 @@ Strength = Literal["prefer", "only", "avoid"]
 class Rule:
     """One wish. `kind` says of what, `asks` how, in normalised form, `values` what it is held against.
 
-    recency: "newest", "oldest", or "between" with the first and the last day as ISO dates ("" where it is open).
+    recency: "newest", "oldest", or "between" with the first and the last day as ISO dates ("" where it is open);
+    "standing" and "lapsed": what holds on the day of the request, and what does not any more.
     version: "newest", "oldest", "stable", "prerelease", or "equal", "at least", "at most" with version numbers.
     language: "is" with ISO 639-1 codes. source, type, label: "names" with the words, each a way to comply; a label's
     words are of no known family, and are looked up among what the documents say of themselves.

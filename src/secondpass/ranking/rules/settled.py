@@ -7,6 +7,8 @@ from datetime import date
 
 from secondpass.ranking.rules.rule import Rule
 
+_ENDS = ("newest", "oldest", "standing", "lapsed")
+
 
 def settled(rules: list[Rule], instruction: str) -> tuple[Rule, ...]:
     """Without doubles and what only dates a story; the newest or oldest is looked for among what all else leaves."""
@@ -19,12 +21,12 @@ def settled(rules: list[Rule], instruction: str) -> tuple[Rule, ...]:
         if not same:
             kept.append(replace(rule, words=words))
     kept = _without_contradictions(_parted(kept))
-    others = [rule.priority for rule in kept if rule.asks not in ("newest", "oldest")]
+    others = [rule.priority for rule in kept if rule.asks not in _ENDS]
     return tuple(
         sorted(
             (
                 replace(rule, priority=max(others) + 1)
-                if others and rule.asks in ("newest", "oldest") and rule.priority == 0 and max(others) == 0
+                if others and rule.asks in _ENDS and rule.priority == 0 and max(others) == 0
                 else rule
                 for rule in kept
             ),

@@ -74,12 +74,14 @@ class Understood:
 
 
 _ENDS = ("newest", "oldest")
+_STANDING = {"standing": "newest", "lapsed": "oldest"}
+"""What holds or has lapsed, and what is asked instead where no document tells of one that has."""
 
 
 def _needed(rules: Sequence[Rule]) -> frozenset[str]:
     """The kinds of facts that rules are held against: an end of time or of versions against either."""
     kinds = frozenset(rule.kind for rule in rules)
-    return kinds | {"recency", "version"} if any(rule.asks in _ENDS for rule in rules) else kinds
+    return kinds | {"recency", "version"} if any(rule.asks in (*_ENDS, *_STANDING) for rule in rules) else kinds
 
 
 def _by_priority(rules: Sequence[Rule]) -> list[tuple[int, list[Rule]]]:
@@ -136,7 +138,12 @@ def _month_first(candidates: Candidates) -> bool:
 
 def compliance(rule: Rule, profiles: Sequence[Profile], running: np.ndarray) -> Floats:
     """How well each document does what a rule asks, in [-1, 1]; 0 where it tells nothing."""
-    if rule.asks in _ENDS:
+    if rule.asks in _STANDING and all(profile.standing >= 0 for profile in profiles):
+        rule = replace(rule, asks=_STANDING[rule.asks])
+    if rule.asks in _STANDING:
+        wanted = 1 if rule.asks == "standing" else -1
+        fits = np.array([float(wanted * profile.standing) for profile in profiles])
+    elif rule.asks in _ENDS:
         by_age, by_version = _by_age(rule, profiles, running), _by_version(rule, profiles, running)
         first, second = (by_age, by_version) if rule.kind == "recency" else (by_version, by_age)
         fits = first if first.any() else second  # "the latest release" of texts that have dates alone
