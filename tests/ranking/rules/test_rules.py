@@ -248,7 +248,9 @@ def test_someone_else_is_anyone_but_the_source_that_was_named_last() -> None:
 
 def test_a_name_or_a_date_in_a_story_is_no_wish() -> None:
     documents = [bylined("Brack Motors", published="2020-03-01"), bylined("Ada Stone", published="2024-03-01")]
-    story = "Last year my uncle bought a small blue van from the branch office of Brack Motors. He drove it for a month."
+    story = (
+        "Last year my uncle bought a small blue van from the branch office of Brack Motors. He drove it for a month."
+    )
     assert not understand(story, NOW, documents).rules
 
 
