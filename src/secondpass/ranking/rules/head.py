@@ -171,15 +171,29 @@ _NAMED = 0.6
 _OPENING, _TITLES = 260, 3
 """Characters at a text's start, and sentences of them, that may be a title with a date rather than talk."""
 
+_YEAR = r"(?:1[4-9]|20)\d\d"
+_DAY = "|".join(
+    (
+        r"\d{1,2}[./]\d{1,2}[./]\d{2,4}",
+        r"\d{4}-\d\d-\d\d",
+        rf"(?:\d{{1,2}}\.?\s)?(?:de\s)?[^\W\d]+\.?\s(?:\d{{1,2}},\s)?(?:de\s)?{_YEAR}",  # 3 May 2024, mayo de 2024
+        _YEAR,
+        rf"[QT][1-4]\s{_YEAR}",
+        r"\w+\s\w+\sago",
+        rf"\w+\s(?:trimestre|quarter|quartal|semestre)\s(?:de\s|of\s)?{_YEAR}",
+        r"\d{1,2}\sde\s\w+\sde\s(?:19|20)\d\d",
+    )
+)
+_CONJOINED = r"(?![^,]*,\s(?:but|and|aber|und|mais|et|pero|y)\b)"
+_WEEKDAY = r"[^\W\d]+day\s|\w+tag,?\s"
+_MADE = r"(?:\w+\s)?(?:filed|written|issued|published|posted|dated|edition|vom|version du|redacción de)\s"
+_WRITTEN = (
+    r"posted|written|composed|issued|published|escrit[oa]|redactad[oa]|publicad[oa]|rédigée?|écrite?|publiée?|verfasst"
+    r"|geschrieben|erschienen"
+)
 _TITLED = re.compile(
-    r"^(?![^,]*,\s(?:but|and|aber|und|mais|et|pero|y)\b)[^,]{3,60}(?:,[^,]{2,30}){0,2},\s(?:[^\W\d]+day\s|\w+tag,?\s"
-    r"|(?:\w+\s)?(?:filed|written|issued|published|posted|dated|edition|vom|version du|redacción de)\s)?"
-    r"(?:\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{4}-\d\d-\d\d|(?:\d{1,2}\.?\s)?(?:de\s)?[^\W\d]+\.?\s(?:\d{1,2},\s)?(?:de\s)?(?:1[4-9]|20)\d\d"
-    r"|(?:1[4-9]|20)\d\d|[QT][1-4]\s(?:1[4-9]|20)\d\d|\w+\s\w+\sago"
-    r"|\w+\s(?:trimestre|quarter|quartal|semestre)\s(?:de\s|of\s)?(?:1[4-9]|20)\d\d|\d{1,2}\sde\s\w+\sde\s(?:19|20)\d\d)"
-    r"(?=[,.;]|\s(?:by|von|par|por)\b|$)"
-    r"|^(?:\w+\s)?(?:posted|written|composed|issued|published|escrit[oa]|redactad[oa]|publicad[oa]|rédigée?|écrite?|publiée?|verfasst"
-    r"|geschrieben|erschienen)\s.{0,20}(?:\d|ago\b|vor\s|hace\s|il y a\s)",
+    rf"^{_CONJOINED}[^,]{{3,60}}(?:,[^,]{{2,30}}){{0,2}},\s(?:{_WEEKDAY}|{_MADE})?(?:{_DAY})(?=[,.;]|\s(?:by|von|par|por)\b|$)"
+    rf"|^(?:\w+\s)?(?:{_WRITTEN})\s.{{0,20}}(?:\d|ago\b|vor\s|hace\s|il y a\s)",
     re.IGNORECASE,
 )
 """A sentence that is a title, a comma and a date, or says first when it was written."""
