@@ -127,6 +127,8 @@ def test_an_example_shows_the_order_the_moves_and_the_rules(page: Page) -> None:
         "prefer recency",
     ]
     assert "rule source" in hits(page).first.inner_text()
+    assert re.search(r"probability \d+ % by the model alone", hits(page).first.inner_text())
+    expect(page.locator(".score").last).to_have_text("Score <0.001")
     expect(page.locator("#status")).to_have_text(
         re.compile(r"^embedded ranked 5 documents in .* number 5 is first, up 4")
     )

@@ -155,12 +155,14 @@ function bar(score) {
   fill.style.setProperty("--share", `${Math.max(0, Math.min(1, score)) * 100}%`);
   const track = element("span", "track", fill);
   track.setAttribute("aria-hidden", "true");
-  return element("p", "bar", track, element("span", "score", spoken("Score "), digits(score)));
+  const told = element("span", "score", spoken("Score "), digits(score));
+  told.title = String(score);
+  return element("p", "bar", track, told);
 }
 
-/** Three places, and more for what would be nothing in three. */
+/** Three places; what would be nothing in three is said to be less. */
 function digits(score) {
-  return score !== 0 && Math.abs(score) < 0.001 ? score.toExponential(1) : score.toFixed(3);
+  return score > 0 && score < 0.001 ? "<0.001" : score.toFixed(3);
 }
 
 function marks(hit) {
@@ -168,7 +170,7 @@ function marks(hit) {
   if (typeof hit.probability === "number") {
     const percent = `${(hit.probability * 100).toFixed(hit.probability < 0.01 ? 2 : 0)} %`;
     const moved = Object.values(hit.signals).some(Boolean);
-    found.push(element("span", "", moved ? `${percent} by the model alone` : `${percent} relevant`));
+    found.push(element("span", "", moved ? `probability ${percent} by the model alone` : `probability ${percent}`));
   }
   if (hit.chunks > 1) found.push(element("span", "mark", `read in ${hit.chunks} chunks`));
   if (hit.chunks === 0) found.push(element("span", "mark warn", "not read"));
