@@ -39,7 +39,7 @@ from secondpass.ranking.signals.blend import Blend
 from secondpass.text.encode import Limits
 from secondpass.text.glossary import Glossary, built_in
 from secondpass.text.render import render
-from secondpass.types import AnyDocument, Hit, Ranking
+from secondpass.types import AnyDocument, Document, Hit, Ranking
 
 Scores = NDArray[np.float32]
 
@@ -256,11 +256,12 @@ class Reranker:
     def warm_up(self) -> None:
         """Rank made-up documents, twice, so that the first budget is kept as well as later ones.
 
-        What happens once is then done, and how fast the model is here is known, or every stage of a `Cascade`. A hosted
-        model is sent two requests. Raises what `rank` does.
+        What happens once is then done, the reading of instructions too, and how fast the model is here is known, or
+        every stage of a `Cascade`. A hosted model is sent two requests. Raises what `rank` does.
         """
-        for query in ("what to warm up with first?", "what to warm up with next?"):
-            self.rank(query, [f"{number}: {_WARM_UP}" for number in range(16)], progress=False)
+        documents = [Document(f"{n}: {_WARM_UP}", metadata={"published": "2026-01-01"}) for n in range(16)]
+        for query, wish in (("what to warm up with first?", "The newest first."), ("what to warm up with next?", None)):
+            self.rank(query, documents, instruction=wish, progress=False)
 
     def close(self) -> None:
         """Free threads and weights. Batches under way end first; a call that needs more fails with a `SecondpassError`.
