@@ -65,7 +65,7 @@ async def turn(ask: Ask, texts: Texts, task: dict[str, Any]) -> dict[str, Any]:
 
 
 class Connection:
-    """One kept open to a server. By hand: a client library takes as long as the server, and from the same cores."""
+    """One kept open to a server. By hand: what a client library computes, it takes from the server's cores."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> None:
         self._reader = reader
