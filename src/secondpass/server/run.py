@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -16,7 +16,7 @@ from secondpass.server.log import set_up
 from secondpass.server.settings import Settings
 
 _LAST_READ = 0.1
-"""Seconds from the last connection to when those that have sent nothing are closed."""
+"""Seconds in which no silent connection may say anything, before those that have sent nothing are closed."""
 
 
 class Draining(uvicorn.Server):
@@ -34,20 +34,39 @@ class Draining(uvicorn.Server):
 
     def stop(self) -> None:
         """End once everything is answered: take no more connections, and read what came over the last ones first."""
-        for listening in self.servers:
-            for waited_at in listening.sockets:
-                self._take_waiting(waited_at.fileno())
-            listening.close()
-        self._loop.call_later(_LAST_READ, setattr, self, "should_exit", True)
+        self._ending = self._loop.create_task(self._end())
 
-    def _take_waiting(self, listening: int) -> None:
-        """Accept the connections that wait at a socket, by its descriptor: closing it would reset them."""
-        with socket.socket(fileno=os.dup(listening)) as door:
+    async def _end(self) -> None:
+        """Stop listening without a reset, wait until no connection says anything any more, and have uvicorn end.
+
+        The event loop drops a connection that it has accepted and not set up yet when its server closes, and closing
+        resets what waits at the socket. So it accepts no more first, and what waits then is accepted here.
+        """
+        sockets = [one for server in self.servers for one in server.sockets]
+        for listening in sockets:
+            with suppress(NotImplementedError, RuntimeError):  # loops that cannot be told: Windows', uvloop
+                self._loop.remove_reader(listening)
+        await asyncio.sleep(_LAST_READ)
+        for listening in sockets:
+            self._take_waiting(listening)
+        for server in self.servers:
+            server.close()
+        await asyncio.gather(*self._taken, return_exceptions=True)
+        silent, before = self._silent(), -1
+        while silent != before:
+            await asyncio.sleep(_LAST_READ)
+            silent, before = self._silent(), silent
+        self.should_exit = True
+
+    def _silent(self) -> int:
+        """How many connections have sent no request yet."""
+        return sum(getattr(one, "cycle", None) is None for one in self.server_state.connections)
+
+    def _take_waiting(self, listening: socket.socket) -> None:
+        """Accept the connections that wait at a socket: closing it would reset them."""
+        with suppress(OSError), listening.dup() as door:  # raised once nobody waits any more
             while True:
-                try:
-                    connection, _ = door.accept()
-                except OSError:  # nobody waits any more
-                    return
+                connection, _ = door.accept()
                 connection.setblocking(False)
                 made = self._loop.connect_accepted_socket(self._protocol, connection, ssl=self.config.ssl)
                 self._taken.append(self._loop.create_task(made))
